@@ -1,0 +1,72 @@
+import { z } from "zod";
+
+/** What a container is told about itself. */
+export interface Env {
+  /** Name of the service in Consul, such as `catalog`. From `SERVICE_NAME`. */
+  readonly serviceName: string;
+  /** Name of this instance, such as `catalog-1`. From `INSTANCE_NAME`. */
+  readonly instanceName: string;
+  /** TCP port to listen on. From `PORT`. */
+  readonly port: number;
+  /** Base URLs of the Consul client agents, in order of preference. From `CONSUL_HTTP_ADDRS`, comma-separated. */
+  readonly consulAddresses: readonly string[];
+  /** Least severe level that is logged. From `LOG_LEVEL`. @default "info" */
+  readonly logLevel: LogLevel;
+}
+
+const logLevels = ["trace", "debug", "info", "warn", "error"] as const;
+
+/** One of pino's levels. */
+export type LogLevel = (typeof logLevels)[number];
+
+const name = z
+  .string(expected("a name"))
+  .regex(/^[a-z0-9-]{1,63}$/, expected("lower-case letters, digits and hyphens"));
+
+const variables = z.object({
+  SERVICE_NAME: name,
+  INSTANCE_NAME: name,
+  PORT: z
+    .string(expected("a port from 1 to 65535"))
+    .regex(/^\d{1,5}$/, expected("a port from 1 to 65535"))
+    .transform(Number)
+    .refine((port) => port >= 1 && port <= 65_535, expected("a port from 1 to 65535")),
+  CONSUL_HTTP_ADDRS: z
+    .string(expected("URLs of Consul agents"))
+    .transform((list) => list.split(",").map((url) => url.trim()))
+    .pipe(z.array(z.url({ protocol: /^https?$/, ...expected("http://HOST:PORT, separated by commas") }))),
+  LOG_LEVEL: z.enum(logLevels, expected(logLevels.join(", "))).default("info"),
+});
+
+/** Reads the environment of the process; when it is wrong, says so in one line on stderr and exits with 1. */
+export function readEnv(): Env {
+  try {
+    return parseEnv(process.env);
+  } catch (error) {
+    console.error(error instanceof Error ? error.message : error);
+    process.exit(1);
+  }
+}
+
+/** The environment as typed values; throws one error that names every fault. */
+export function parseEnv(source: Readonly<Record<string, string | undefined>>): Env {
+  const { success, data, error } = variables.safeParse(source);
+  if (!success) {
+    const faults = error.issues.map(({ path, message }) => `${String(path[0])}: ${message}`);
+    throw new Error(`environment: ${faults.join("; ")}`);
+  }
+  return {
+    serviceName: data.SERVICE_NAME,
+    instanceName: data.INSTANCE_NAME,
+    port: data.PORT,
+    consulAddresses: data.CONSUL_HTTP_ADDRS,
+    logLevel: data.LOG_LEVEL,
+  };
+}
+
+function expected(what: string) {
+  return {
+    error: ({ input }: { input?: unknown }) =>
+      `expected ${what}, got ${input === undefined ? "nothing" : JSON.stringify(input)}`,
+  };
+}

@@ -1,0 +1,11 @@
+export { serviceTransport, type ServiceTransportArgs } from "./call";
+export { LiveConfig, type LiveConfigArgs } from "./config";
+export { Consul, type ConsulAnswer, type ConsulArgs } from "./consul";
+export { type Env, type LogLevel, readEnv } from "./env";
+export { Health, type Readiness } from "./health";
+export { checked } from "./input";
+export { start, type StartArgs } from "./lifecycle";
+export { createLogger, type Logger } from "./logger";
+export { ConsulRegistry, type Instance, type Registry } from "./registry";
+export { serveRpc } from "./rpc";
+export { createServer, type ServerArgs } from "./server";

@@ -1,0 +1,53 @@
+import { type IncomingMessage, type ServerResponse, createServer } from "node:http";
+import type { AddressInfo } from "node:net";
+
+/** One answer of a scripted agent. */
+export interface Step {
+  /** @default 200 */
+  readonly status?: number;
+  /** The X-Consul-Index; no header when left out. */
+  readonly index?: number | string;
+  /** Sent as JSON. */
+  readonly body?: unknown;
+  /** Sent as it is, in place of a body. */
+  readonly text?: string;
+  /** Breaks the connection, or never answers. */
+  readonly fault?: "reset" | "hang";
+}
+
+/** A Consul agent that answers as its script says, and holds every query after that. */
+export async function scriptedAgent(...script: Step[]) {
+  const queries: URL[] = [];
+  const server = createServer((request, response) => {
+    queries.push(new URL(request.url ?? "", "http://agent"));
+    play(script.shift() ?? { fault: "hang" }, request, response);
+  });
+  await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
+  return {
+    address: `http://127.0.0.1:${(server.address() as AddressInfo).port}`,
+    /** Every query, in order. */
+    queries,
+    /** The index that each query asked with. */
+    indexes: () => queries.map((query) => query.searchParams.get("index")),
+    close: () =>
+      new Promise<void>((resolve) => {
+        server.close(() => {
+          resolve();
+        });
+        server.closeAllConnections();
+      }),
+  };
+}
+
+function play(
+  { status = 200, index, body, text, fault }: Step,
+  request: IncomingMessage,
+  response: ServerResponse,
+): void {
+  if (fault === "reset") {
+    request.socket.destroy();
+  } else if (fault === undefined) {
+    response.writeHead(status, index === undefined ? {} : { "x-consul-index": String(index) });
+    response.end(text ?? JSON.stringify(body));
+  }
+}

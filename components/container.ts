@@ -1,0 +1,110 @@
+import type * as docker from "@pulumi/docker";
+import { goDuration } from "./duration";
+import type * as pulumi from "@pulumi/pulumi";
+
+/** Whose containers these are: the prefix of their names and the labels on them. */
+export interface Owner {
+  /** Pulumi project. */
+  readonly project: string;
+  /** Pulumi stack. */
+  readonly stack: string;
+}
+
+/** What a container does for the datacenter. */
+export type Role = "network" | "server" | "client" | "monitor" | "service";
+
+/** A network that containers join. */
+export interface Attachment {
+  /** ID of the network. */
+  readonly networkId: pulumi.Input<string>;
+  /** Name that the container answers to in the network. */
+  readonly alias: string;
+  /** Fixed address in the network. @default the next free one */
+  readonly address?: string;
+}
+
+/** What every container of this project has to say about itself. */
+export interface ContainerSpec {
+  /** Owner, for the container's name and labels. */
+  readonly owner: Owner;
+  /** What it does. */
+  readonly role: Role;
+  /** ID of the image, so that a rebuilt tag replaces the container. */
+  readonly imageId: pulumi.Input<string>;
+  /** The network that it joins. */
+  readonly attachment: Attachment;
+  /** Memory limit in MiB, swap included. */
+  readonly memoryMb: number;
+  /** User and group that it runs as, never root. */
+  readonly user: string;
+  /** Command whose success means healthy. */
+  readonly healthTest: readonly string[];
+  /** Seconds between two health checks; the first one comes as late. */
+  readonly healthIntervalSeconds: number;
+  /** Seconds that it may take to become healthy at first. */
+  readonly readyTimeoutSeconds: number;
+  /** Seconds between SIGTERM and SIGKILL. */
+  readonly stopTimeoutSeconds: number;
+}
+
+/** Name of a container, volume or network on the engine: unique to the stack. */
+export function physicalName(owner: Owner, name: string): string {
+  return `${owner.project}-${owner.stack}-${name}`;
+}
+
+/** Labels that say whose a container, volume, network or image is. */
+export function labels(owner: Owner, role: Role): Record<string, string> {
+  return {
+    "consul-docker.project": owner.project,
+    "consul-docker.role": role,
+    "consul-docker.stack": owner.stack,
+  };
+}
+
+/** `labels` in the form that containers, volumes and networks take. */
+export function labelList(owner: Owner, role: Role): { label: string; value: string }[] {
+  return Object.entries(labels(owner, role)).map(([label, value]) => ({ label, value }));
+}
+
+/** Arguments of a container that is bounded, unprivileged, restarted, and waited for until it is healthy. */
+export function containerArgs(spec: ContainerSpec): docker.ContainerArgs {
+  const { attachment } = spec;
+  return {
+    name: physicalName(spec.owner, attachment.alias),
+    image: spec.imageId,
+    hostname: attachment.alias,
+    user: spec.user,
+    restart: "unless-stopped",
+    memory: spec.memoryMb,
+    // Equal to memory: no swap. Left out, the engine's own default shows as a difference for ever.
+    memorySwap: spec.memoryMb,
+    capabilities: { drops: ["ALL"] },
+    securityOpts: ["no-new-privileges:true"],
+    logDriver: "json-file",
+    logOpts: { "max-file": "3", "max-size": "10m" },
+    labels: labelList(spec.owner, spec.role),
+    networksAdvanced: [
+      {
+        name: attachment.networkId,
+        aliases: [attachment.alias],
+        ...(attachment.address === undefined ? {} : { ipv4Address: attachment.address }),
+      },
+    ],
+    healthcheck: {
+      tests: ["CMD", ...spec.healthTest],
+      interval: goDuration(spec.healthIntervalSeconds),
+      timeout: "5s",
+      retries: 3,
+      startPeriod: "0s",
+    },
+    wait: true,
+    waitTimeout: spec.readyTimeoutSeconds,
+    stopTimeout: spec.stopTimeoutSeconds,
+    destroyGraceSeconds: spec.stopTimeoutSeconds,
+  };
+}
+
+/** Options of such a container: the provider plans a changed health check as an update, but does not carry it out. */
+export function containerOptions(options: pulumi.CustomResourceOptions): pulumi.CustomResourceOptions {
+  return { replaceOnChanges: ["healthcheck"], deleteBeforeReplace: true, ...options };
+}

@@ -1,0 +1,138 @@
+import * as consul from "@pulumi/consul";
+import * as docker from "@pulumi/docker";
+import * as pulumi from "@pulumi/pulumi";
+import type { Datacenter } from "./cluster";
+import { containerArgs, containerOptions, type Owner } from "./container";
+import { goDuration } from "./duration";
+
+/** One HTTP check of every instance, run by the health monitors. */
+export interface HttpCheck {
+  /** Path that answers 2xx when the instance can serve. */
+  readonly path: string;
+  /** Seconds between two runs. */
+  readonly intervalSeconds: number;
+  /** Seconds until a run that got no answer counts as failed. */
+  readonly timeoutSeconds: number;
+}
+
+/** What every instance of a service has in common. */
+export interface ServiceInstanceArgs {
+  /** Owner, for names and labels. */
+  readonly owner: Owner;
+  /** The datacenter that the service belongs to. */
+  readonly datacenter: Datacenter;
+  /** Name of the service in Consul. */
+  readonly service: string;
+  /** ID of the service's image. */
+  readonly imageId: pulumi.Input<string>;
+  /** Port that the service listens on inside its container. */
+  readonly port: number;
+  /** Port of this instance on the host. @default none */
+  readonly hostPort?: number | undefined;
+  /** Address of the host that `hostPort` listens on. */
+  readonly bindAddress: string;
+  /** Consul tags. */
+  readonly tags: readonly string[];
+  /** Consul service metadata. */
+  readonly meta: Readonly<Record<string, string>>;
+  /** Checks, at least one. */
+  readonly checks: readonly HttpCheck[];
+  /** Memory limit in MiB. */
+  readonly memoryMb: number;
+  /** trace, debug, info, warn or error. */
+  readonly logLevel: string;
+}
+
+/** One running copy of a service: its container, and its registration on a node of its own. */
+export class ServiceInstance extends pulumi.ComponentResource {
+  /** Name of the instance, its node, container alias and host name. */
+  public readonly name: string;
+  /** The instance's container, for what must come after it. */
+  public readonly container: docker.Container;
+
+  constructor(name: string, args: ServiceInstanceArgs, opts?: pulumi.ComponentResourceOptions) {
+    super("consul-docker:index:ServiceInstance", name, {}, opts);
+    const { datacenter } = args;
+
+    this.container = new docker.Container(
+      name,
+      {
+        ...containerArgs({
+          owner: args.owner,
+          role: "service",
+          imageId: args.imageId,
+          attachment: { networkId: datacenter.networkId, alias: name },
+          memoryMb: args.memoryMb,
+          user: "node",
+          healthTest: ["node", "-e", probe(args.port)],
+          healthIntervalSeconds: 3,
+          readyTimeoutSeconds: 60,
+          stopTimeoutSeconds: 15,
+        }),
+        dns: [...datacenter.dnsServers],
+        envs: [
+          `CONSUL_HTTP_ADDRS=${datacenter.agentUrls.join(",")}`,
+          `INSTANCE_NAME=${name}`,
+          `LOG_LEVEL=${args.logLevel}`,
+          `PORT=${args.port}`,
+          `SERVICE_NAME=${args.service}`,
+        ],
+        ports:
+          args.hostPort === undefined
+            ? []
+            : [{ internal: args.port, external: args.hostPort, ip: args.bindAddress, protocol: "tcp" }],
+      },
+      containerOptions({ parent: this, dependsOn: datacenter.ready }),
+    );
+
+    const registered = {
+      parent: this,
+      provider: datacenter.provider,
+      deletedWith: datacenter.store,
+      deleteBeforeReplace: true,
+    };
+    // A node of its own, outside any agent: an agent removes what it did not register itself from its node.
+    // `external-node` hands the node's checks to the health monitors, `external-probe` its address, too.
+    const node = new consul.Node(
+      name,
+      { name, address: name, meta: { "external-node": "true", "external-probe": "true" } },
+      { ...registered, dependsOn: datacenter.ready },
+    );
+    new consul.Service(
+      name,
+      {
+        name: args.service,
+        serviceId: name,
+        node: node.name,
+        address: name,
+        port: args.port,
+        tags: [...args.tags],
+        meta: { ...args.meta },
+        checks: args.checks.map((check) => catalogCheck(name, args.port, check)),
+      },
+      // The provider leaves a check that is no longer declared in the catalog, so another set of them is another entry.
+      { ...registered, dependsOn: this.container, replaceOnChanges: ["checks[*].checkId"] },
+    );
+
+    this.name = name;
+    this.registerOutputs({});
+  }
+}
+
+function catalogCheck(instance: string, port: number, check: HttpCheck): consul.types.input.ServiceCheck {
+  return {
+    checkId: `${instance}:${check.path}`,
+    name: `HTTP ${check.path}`,
+    http: `http://${instance}:${port}${check.path}`,
+    method: "GET",
+    interval: goDuration(check.intervalSeconds),
+    timeout: goDuration(check.timeoutSeconds),
+    // A failing instance stays registered: Pulumi declares what exists, the check says whether it works.
+    deregisterCriticalServiceAfter: "0s",
+  };
+}
+
+/** Runs in the container, where Node.js is the only program sure to be there. */
+function probe(port: number): string {
+  return `require("node:http").get("http://127.0.0.1:${port}/ready",r=>process.exit(r.statusCode===200?0:1)).on("error",()=>process.exit(1))`;
+}

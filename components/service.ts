@@ -1,0 +1,129 @@
+import * as consul from "@pulumi/consul";
+import * as docker from "@pulumi/docker";
+import * as pulumi from "@pulumi/pulumi";
+import type { Datacenter } from "./cluster";
+import { labels, physicalName, type Owner } from "./container";
+import { ServiceInstance, type HttpCheck } from "./service-instance";
+
+/** The program of a service, bundled. */
+export interface Bundle {
+  /** Folder with the bundle and its Dockerfile, relative to the project. */
+  readonly context: string;
+  /** Hash of the folder's content. */
+  readonly hash: string;
+}
+
+/** What a service needs from the rest of the stack. */
+export interface ServiceArgs {
+  /** Owner, for names and labels. */
+  readonly owner: Owner;
+  /** The program. */
+  readonly bundle: Bundle;
+  /** Name of the Node.js image to build on. */
+  readonly baseImage: string;
+  /** Containers, each with a registration of its own. */
+  readonly instances: number;
+  /** Port that the service listens on inside its container. */
+  readonly port: number;
+  /** Port of the first instance on the host, the next one's is one higher. @default none */
+  readonly hostPort?: number | undefined;
+  /** Address of the host that `hostPort` listens on. */
+  readonly bindAddress: string;
+  /** Consul tags. */
+  readonly tags: readonly string[];
+  /** Consul service metadata. */
+  readonly meta: Readonly<Record<string, string>>;
+  /** Checks of every instance, at least one. */
+  readonly checks: readonly HttpCheck[];
+  /** Live configuration: JSON values under services/NAME/ in the KV store. */
+  readonly config: Readonly<Record<string, unknown>>;
+  /** Memory limit of one instance in MiB. */
+  readonly memoryMb: number;
+  /** trace, debug, info, warn or error. */
+  readonly logLevel: string;
+  /** The datacenter that the service belongs to. */
+  readonly datacenter: Datacenter;
+}
+
+/** An instance of a service, as others reach it. */
+export interface Instance {
+  /** Name of the instance, its node, container alias and host name. */
+  readonly name: string;
+  /** `HOST:PORT` in the network. */
+  readonly address: string;
+}
+
+/** A TypeScript service: its image, its live configuration and its instances. */
+export class Service extends pulumi.ComponentResource {
+  /** Name in Consul. */
+  public readonly name: string;
+  /** The instances, in their order. */
+  public readonly instances: pulumi.Output<Instance[]>;
+  /** Base URL of the first instance on the host; undefined where the service publishes no port. */
+  public readonly url: pulumi.Output<string | undefined>;
+
+  /** `name` is also the service's name in Consul. */
+  constructor(name: string, args: ServiceArgs, opts?: pulumi.ComponentResourceOptions) {
+    super("consul-docker:index:Service", name, {}, opts);
+    if (args.checks.length === 0) {
+      throw new pulumi.ResourceError(`checks of ${name} must hold at least one check, got none`, this, true);
+    }
+
+    const image = new docker.RemoteImage(
+      name,
+      {
+        // The content is in the name: another bundle is another image, and the old one can be removed by its name.
+        name: `${physicalName(args.owner, name)}:${args.bundle.hash}`,
+        build: {
+          context: args.bundle.context,
+          buildArgs: { BASE: args.baseImage },
+          labels: labels(args.owner, "service"),
+        },
+        forceRemove: true,
+      },
+      { parent: this },
+    );
+
+    if (Object.keys(args.config).length > 0) {
+      new consul.Keys(
+        name,
+        {
+          keys: Object.entries(args.config).map(([key, value]) => ({
+            path: `services/${name}/${key}`,
+            value: JSON.stringify(value),
+            delete: true,
+          })),
+        },
+        {
+          parent: this,
+          provider: args.datacenter.provider,
+          dependsOn: args.datacenter.ready,
+          deletedWith: args.datacenter.store,
+        },
+      );
+    }
+
+    // One after the other, each healthy before the next: a change then never takes two instances at a time.
+    const instances: ServiceInstance[] = [];
+    for (let index = 0; index < args.instances; index++) {
+      instances.push(
+        new ServiceInstance(
+          `${name}-${index + 1}`,
+          {
+            ...args,
+            service: name,
+            imageId: image.imageId,
+            hostPort: args.hostPort === undefined ? undefined : args.hostPort + index,
+          },
+          { parent: this, dependsOn: instances.slice(-1).map((instance) => instance.container) },
+        ),
+      );
+    }
+
+    this.name = name;
+    this.instances = pulumi.output(instances.map(({ name }) => ({ name, address: `${name}:${args.port}` })));
+    const host = args.bindAddress === "0.0.0.0" ? "127.0.0.1" : args.bindAddress;
+    this.url = pulumi.output(args.hostPort === undefined ? undefined : `http://${host}:${args.hostPort}`);
+    this.registerOutputs({ instances: this.instances, url: this.url });
+  }
+}

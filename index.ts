@@ -1,0 +1,58 @@
+import * as pulumi from "@pulumi/pulumi";
+import { bundleServices } from "./bundle";
+import { Cluster } from "./components/cluster";
+import { Images } from "./components/images";
+import { Monitor } from "./components/monitor";
+import { Service } from "./components/service";
+import { preflight } from "./preflight";
+import { claimedImages, claimedPorts, readSettings } from "./settings";
+
+/** Composes the datacenter; what it returns are the stack's outputs. */
+export = async () => {
+  const settings = readSettings();
+  const owner = { project: pulumi.getProject(), stack: pulumi.getStack() };
+  await preflight({ ...settings, owner, ports: claimedPorts(settings), images: claimedImages(settings) });
+  const bundled = await bundleServices(settings.services);
+
+  const images = new Images("images", settings);
+  const datacenter = new Cluster(
+    "consul",
+    { ...settings, owner, imageId: images.consulId },
+    { dependsOn: images },
+  );
+
+  const monitor = {
+    ...settings,
+    owner,
+    datacenter,
+    imageId: images.monitorId,
+    memoryMb: settings.monitorMemoryMb,
+  };
+  const first = new Monitor("monitor-1", { ...monitor, number: 1 });
+  new Monitor("monitor-2", { ...monitor, number: 2 }, { dependsOn: first });
+
+  const services = bundled.map(
+    (service) =>
+      new Service(
+        service.name,
+        { ...settings, ...service, owner, datacenter, baseImage: images.nodeName },
+        { dependsOn: images },
+      ),
+  );
+
+  return {
+    uiUrl: pulumi.interpolate`${datacenter.httpApiUrl}/ui`,
+    httpApiUrl: datacenter.httpApiUrl,
+    ...gatewayUrl(services),
+    dnsAddress: datacenter.dnsAddress,
+    datacenter: settings.datacenter,
+    members: datacenter.members,
+    services: Object.fromEntries(services.map((service) => [service.name, service.instances])),
+  };
+};
+
+/** The output of the service called gateway, in stacks that have one. */
+function gatewayUrl(services: readonly Service[]): { gatewayUrl?: pulumi.Output<string | undefined> } {
+  const gateway = services.find((service) => service.name === "gateway");
+  return gateway === undefined ? {} : { gatewayUrl: gateway.url };
+}

@@ -1,0 +1,146 @@
+/** Worst to best, as Consul names them. */
+export type CheckStatus = "critical" | "warning" | "passing";
+
+/** A check and what it last found. */
+export interface Check {
+  readonly name: string;
+  readonly status: CheckStatus;
+  /** What the check printed, one line. */
+  readonly output: string;
+}
+
+/** An agent of the datacenter. */
+export interface MemberStatus {
+  readonly name: string;
+  readonly role: "server" | "client";
+  readonly address: string;
+  readonly version: string;
+  /** What the other agents think of it: alive, failed, left or leaving. */
+  readonly status: string;
+  readonly leader: boolean;
+}
+
+/** A registered instance of a service. */
+export interface InstanceStatus {
+  readonly name: string;
+  readonly address: string;
+  readonly checks: readonly Check[];
+}
+
+/** A registered service. */
+export interface ServiceStatus {
+  readonly name: string;
+  readonly instances: readonly InstanceStatus[];
+}
+
+/** A datacenter at one moment. */
+export interface DatacenterStatus {
+  readonly datacenter: string;
+  readonly members: readonly MemberStatus[];
+  readonly services: readonly ServiceStatus[];
+}
+
+interface AgentMember {
+  readonly Name: string;
+  readonly Addr: string;
+  readonly Status: number;
+  readonly Tags: Readonly<Record<string, string>>;
+}
+
+interface HealthEntry {
+  readonly Node: { readonly Node: string; readonly Address: string };
+  /** Consul leaves out a port of 0. */
+  readonly Service: { readonly ID: string; readonly Address: string; readonly Port?: number };
+  readonly Checks: readonly {
+    readonly Name: string;
+    readonly Status: CheckStatus;
+    readonly Output: string;
+  }[];
+}
+
+// Serf's numbers: https://pkg.go.dev/github.com/hashicorp/serf/serf#MemberStatus
+const MEMBER_STATUS = ["none", "alive", "leaving", "left", "failed"];
+
+/** Reads the datacenter's state from the HTTP API at `httpApiUrl`; throws an Error of one line when it does not answer. */
+export async function readDatacenter(httpApiUrl: string): Promise<DatacenterStatus> {
+  const get = <T>(path: string) => getJson<T>(`${httpApiUrl}/v1/${path}`);
+  const [members, leader, catalog] = await Promise.all([
+    get<AgentMember[]>("agent/members"),
+    get<string>("status/leader"),
+    // Without a leader the catalog cannot be read consistently; what the servers last knew still helps.
+    get<Record<string, string[]>>("catalog/services?stale"),
+  ]);
+  const names = Object.keys(catalog)
+    .filter((name) => name !== "consul")
+    .sort();
+  const services = await Promise.all(
+    names.map(async (name) => ({
+      name,
+      instances: instances(await get<HealthEntry[]>(`health/service/${name}?stale`)),
+    })),
+  );
+  return {
+    datacenter: members[0]?.Tags["dc"] ?? "",
+    members: members.map((member) => memberStatus(member, leader)).sort(byRoleAndName),
+    services,
+  };
+}
+
+/** The worst of an instance's checks; an instance without one counts as passing, as it does in Consul. */
+export function instanceStatus({ checks }: InstanceStatus): CheckStatus {
+  const has = (status: CheckStatus) => checks.some((check) => check.status === status);
+  return has("critical") ? "critical" : has("warning") ? "warning" : "passing";
+}
+
+/** Whether there is a leader, every member is alive and every instance passes. */
+export function isHealthy({ members, services }: DatacenterStatus): boolean {
+  return (
+    members.some((member) => member.leader) &&
+    members.every((member) => member.status === "alive") &&
+    services.every(({ instances }) => instances.every((instance) => instanceStatus(instance) === "passing"))
+  );
+}
+
+async function getJson<T>(url: string): Promise<T> {
+  try {
+    const response = await fetch(url, { signal: AbortSignal.timeout(5000) });
+    if (response.ok) return (await response.json()) as T;
+    throw new Error(`${response.status} ${(await response.text()).trim()}`);
+  } catch (error) {
+    const { message, cause } = error as Error;
+    throw new Error(
+      `Consul does not answer at ${url}: ${(cause as { code?: string } | undefined)?.code ?? message}`,
+    );
+  }
+}
+
+function memberStatus({ Name, Addr, Status, Tags }: AgentMember, leader: string): MemberStatus {
+  return {
+    name: Name,
+    role: Tags["role"] === "consul" ? "server" : "client",
+    address: Addr,
+    version: (Tags["build"] ?? "").split(":")[0] ?? "",
+    status: MEMBER_STATUS[Status] ?? "unknown",
+    leader: Tags["role"] === "consul" && leader === `${Addr}:${Tags["port"] ?? ""}`,
+  };
+}
+
+function byRoleAndName(a: MemberStatus, b: MemberStatus): number {
+  return b.role.localeCompare(a.role) || a.name.localeCompare(b.name, "en", { numeric: true });
+}
+
+function instances(entries: readonly HealthEntry[]): InstanceStatus[] {
+  return entries
+    .map(({ Node, Service, Checks }) => ({
+      name: Service.ID,
+      address: [Service.Address === "" ? Node.Address : Service.Address, Service.Port]
+        .filter(Boolean)
+        .join(":"),
+      checks: Checks.map(({ Name, Status, Output }) => ({
+        name: Name,
+        status: Status,
+        output: Output.trim().split("\n")[0] ?? "",
+      })),
+    }))
+    .sort((a, b) => a.name.localeCompare(b.name, "en", { numeric: true }));
+}

@@ -1,0 +1,66 @@
+import { styleText } from "node:util";
+import {
+  instanceStatus,
+  isHealthy,
+  type CheckStatus,
+  type DatacenterStatus,
+  type InstanceStatus,
+} from "./datacenter";
+
+const COLOUR: Record<CheckStatus, "red" | "yellow" | "green"> = {
+  critical: "red",
+  warning: "yellow",
+  passing: "green",
+};
+
+/** The datacenter at a glance, in lines of text; in colour when `colour` is set. */
+export function renderDatacenter(status: DatacenterStatus, colour: boolean): string {
+  const paint = (format: Parameters<typeof styleText>[0], value: string) =>
+    colour ? styleText(format, value, { validateStream: false }) : value;
+  const members = columns(
+    status.members.map(({ name, role, address, version, status: state, leader }) => [
+      name,
+      leader ? `${role}, leader` : role,
+      address,
+      version,
+      paint(state === "alive" ? "green" : "red", state),
+    ]),
+  );
+  const leader = status.members.find((member) => member.leader);
+  const services = status.services.flatMap(({ name, instances }) => {
+    const passing = instances.filter((instance) => instanceStatus(instance) === "passing").length;
+    return [
+      paint("bold", `${name}  ${passing} of ${instances.length} passing`),
+      ...columns(instances.map((instance) => instanceRow(instance, paint))),
+    ];
+  });
+  return [
+    paint("bold", `datacenter ${status.datacenter}`) +
+      (isHealthy(status) ? paint("green", "  healthy") : paint("red", "  not healthy")) +
+      (leader === undefined ? paint("red", "  no leader") : `  leader ${leader.name}`),
+    "",
+    ...members,
+    "",
+    ...services,
+  ].join("\n");
+}
+
+function instanceRow(
+  instance: InstanceStatus,
+  paint: (format: "red" | "yellow" | "green", value: string) => string,
+): string[] {
+  const state = instanceStatus(instance);
+  const worst = instance.checks.find((check) => check.status === state);
+  return [
+    instance.name,
+    instance.address,
+    paint(COLOUR[state], state),
+    state === "passing" ? "" : `${worst?.name ?? ""}: ${worst?.output ?? ""}`,
+  ];
+}
+
+/** Lines, indented, in which each cell is as wide as the widest of its column. */
+function columns(rows: readonly (readonly string[])[]): string[] {
+  const width = (column: number) => Math.max(...rows.map((row) => (row[column] ?? "").length));
+  return rows.map((row) => `  ${row.map((cell, column) => cell.padEnd(width(column))).join("  ")}`.trimEnd());
+}

@@ -1,0 +1,49 @@
+import { execFile, spawn } from "node:child_process";
+import { join } from "node:path";
+import { promisify } from "node:util";
+
+/** The Pulumi CLI as set-up left it, with the dev stack's passphrase unless another is set. */
+const PULUMI = join(__dirname, "pulumi-launcher");
+
+/** The stack's outputs that the commands use. */
+export interface StackOutputs {
+  readonly uiUrl: string;
+  readonly httpApiUrl: string;
+  readonly gatewayUrl?: string;
+  readonly dnsAddress: string;
+}
+
+/** Runs the Pulumi CLI on this terminal; resolves to its exit code. */
+export function pulumi(...args: readonly string[]): Promise<number> {
+  return new Promise((resolve, reject) => {
+    const child = spawn(PULUMI, args, { stdio: "inherit" });
+    // Ctrl-C reaches the CLI, too, which then stops in order; leaving before it would hide how that went.
+    process.on("SIGINT", () => undefined);
+    child.on("error", reject).on("exit", (code) => {
+      resolve(code ?? 1);
+    });
+  });
+}
+
+/** Outputs of the selected stack; throws an Error of one line when it is not up. */
+export async function stackOutputs(): Promise<StackOutputs> {
+  const { stdout } = await promisify(execFile)(PULUMI, ["stack", "output", "--json"]).catch(
+    (error: unknown) => {
+      throw new Error((error as { stderr: string }).stderr.trim().split("\n")[0]);
+    },
+  );
+  const outputs = JSON.parse(stdout) as Partial<StackOutputs>;
+  if (outputs.httpApiUrl === undefined) throw new Error("the stack is not up; npm run up brings it up");
+  return outputs as StackOutputs;
+}
+
+/** Runs a command's main function; an Error ends it with one line and exit code 1. */
+export function main(run: () => Promise<number>): void {
+  const fail = (error: unknown) => {
+    console.error(`error: ${(error as Error).message}`);
+    return 1;
+  };
+  void run()
+    .catch(fail)
+    .then((code) => (process.exitCode = code));
+}

@@ -1,0 +1,117 @@
+import { z } from "zod";
+import { parseSubnet } from "../components/addresses";
+
+// Each check's message finishes the sentence "KEY must be …".
+const text = (pattern: RegExp, allowed: string) => z.string(allowed).regex(pattern, allowed);
+const integer = (min: number, max: number) => {
+  const allowed = `a whole number from ${min} to ${max}`;
+  return z.int(allowed).min(min, allowed).max(max, allowed);
+};
+const SUBNET = "a private IPv4 network with 64 to 65536 addresses, as 10.87.0.0/24";
+const NAME = "lower-case letters, digits and inner dashes, at most 40";
+/** A name that Consul, Docker and DNS all take. */
+export const name = () => text(/^(?!.{41})[a-z0-9]+(-[a-z0-9]+)*$/, NAME);
+const version = () => text(/^(?!latest$)[\w][\w.-]{0,127}$/, "an image tag other than latest");
+const port = () => integer(1, 65535);
+const memory = () => integer(64, 1_048_576);
+const strings = (pattern: RegExp, allowed: string) => z.array(text(pattern, allowed), "a list of strings");
+const table = <T extends z.ZodType>(value: T, allowed: string) =>
+  z.record(
+    text(/^[\w.-]{1,128}$/, `${allowed} under names of letters, digits, dot, dash and underscore`),
+    value,
+    allowed,
+  );
+
+/** One HTTP check of a service's instances. */
+export const check = z
+  .strictObject(
+    {
+      /** Path that answers 2xx when the instance can serve. */
+      path: text(/^\/[\w\-./~%?=&]*$/, "a path that starts with a slash"),
+      /** Seconds between two runs. @default 2 */
+      intervalSeconds: integer(1, 3600).default(2),
+      /** Seconds until a run that got no answer counts as failed. @default 1 */
+      timeoutSeconds: integer(1, 600).default(1),
+    },
+    "a table with path, intervalSeconds and timeoutSeconds",
+  )
+  .readonly();
+
+/** One service. */
+export const service = z
+  .strictObject(
+    {
+      /** Name in Consul, and of the folder under services/. */
+      name: name(),
+      /** Containers, each with a registration of its own. @default 1 */
+      instances: integer(1, 100).default(1),
+      /** Port that the service listens on inside its container. */
+      port: port(),
+      /** Port of the first instance on the host, the next one's is one higher; without it the service stays inside. */
+      hostPort: port().optional(),
+      /** Consul tags. @default none */
+      tags: strings(/^[a-z0-9]([a-z0-9-]*[a-z0-9])?$/, "lower-case letters, digits and inner dashes").default(
+        [],
+      ),
+      /** Consul service metadata. @default none */
+      meta: table(z.string("a string").max(512, "at most 512 characters"), "strings").default({}),
+      /** HTTP checks that the health monitors run. @default one of /ready */
+      checks: z
+        .array(check, "a list of checks")
+        .min(1, "at least one check")
+        .default([{ path: "/ready", intervalSeconds: 2, timeoutSeconds: 1 }]),
+      /** Live configuration, kept in Consul's KV store under services/NAME/. @default none */
+      config: table(z.json("a JSON value"), "values").default({}),
+      /** Memory limit of one instance in MiB. @default 256 */
+      memoryMb: memory().default(256),
+    },
+    "a table with name, port and more",
+  )
+  .readonly();
+
+/** Every setting of the stack file. */
+export const shape = {
+  /** Consul datacenter. @default dc1 */
+  datacenter: name().default("dc1"),
+  /** Raft voters. @default 3 */
+  servers: z.literal([1, 3, 5], "1, 3 or 5").default(3),
+  /** Client agents; the first one publishes the HTTP API, the UI and DNS. @default 2 */
+  clients: integer(1, 100).default(2),
+  /** Tag of the image hashicorp/consul. @default 1.22.3 */
+  consulVersion: version().default("1.22.3"),
+  /** Tag of the image hashicorp/consul-esm. @default 0.9.1 */
+  monitorVersion: version().default("0.9.1"),
+  /** Tag of the image node. @default 24-slim */
+  nodeVersion: version().default("24-slim"),
+  /** Addresses of the datacenter's network. @default 10.87.0.0/24 */
+  subnet: z
+    .string(SUBNET)
+    .refine((value) => parseSubnet(value) !== undefined, SUBNET)
+    .default("10.87.0.0/24"),
+  /** Address of the host that published ports listen on. @default 127.0.0.1 */
+  bindAddress: z.ipv4("an IPv4 address").default("127.0.0.1"),
+  /** Port of the HTTP API and the UI on the host. @default 8500 */
+  httpPort: port().default(8500),
+  /** Port of Consul's DNS on the host, UDP and TCP. @default 8600 */
+  dnsPort: port().default(8600),
+  /** Memory limit of a server in MiB. @default 512 */
+  serverMemoryMb: memory().default(512),
+  /** Memory limit of a client agent in MiB. @default 256 */
+  clientMemoryMb: memory().default(256),
+  /** Memory limit of a health monitor in MiB. @default 128 */
+  monitorMemoryMb: memory().default(128),
+  /** What agents, monitors and services log. @default info */
+  logLevel: z
+    .enum(["trace", "debug", "info", "warn", "error"], "trace, debug, info, warn or error")
+    .default("info"),
+  /** The services to run. @default none */
+  services: z.array(service, "a list of services").default([]),
+};
+
+/** The whole stack file. */
+export const schema = z.strictObject(shape).readonly();
+
+/** What a stack file may set, with its defaults filled in. */
+export type Settings = z.infer<typeof schema>;
+/** One service of the stack file. */
+export type ServiceSettings = z.infer<typeof service>;

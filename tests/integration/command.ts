@@ -1,0 +1,50 @@
+import { spawn } from "node:child_process";
+
+/** How a command ended. */
+export interface Result {
+  readonly code: number;
+  /** What it wrote, standard output and error as they came. */
+  readonly output: string;
+  /** Its standard output alone. */
+  readonly stdout: string;
+}
+
+/** Runs a command to its end; `env` is added to this process's own. */
+export function run(
+  command: string,
+  args: readonly string[],
+  env: NodeJS.ProcessEnv = {},
+  cwd = process.cwd(),
+): Promise<Result> {
+  return new Promise((resolve, reject) => {
+    const child = spawn(command, args, {
+      cwd,
+      env: { ...process.env, ...env },
+      stdio: ["ignore", "pipe", "pipe"],
+    });
+    let output = "";
+    let stdout = "";
+    child.stdout.on("data", (chunk: Buffer) => {
+      output += chunk.toString();
+      stdout += chunk.toString();
+    });
+    child.stderr.on("data", (chunk: Buffer) => {
+      output += chunk.toString();
+    });
+    child.on("error", reject).on("close", (code) => {
+      resolve({ code: code ?? 1, output, stdout });
+    });
+  });
+}
+
+/** Standard output of a Docker command, trimmed; throws when it fails. */
+export async function docker(...args: readonly string[]): Promise<string> {
+  const { code, output, stdout } = await run("docker", args);
+  if (code !== 0) throw new Error(`docker ${args.join(" ")}: ${output}`);
+  return stdout.trim();
+}
+
+/** Lines of a Docker listing. */
+export async function dockerLines(...args: readonly string[]): Promise<string[]> {
+  return (await docker(...args)).split("\n").filter(Boolean).sort();
+}

@@ -1,0 +1,296 @@
+import { Resolver } from "node:dns/promises";
+import { mkdirSync } from "node:fs";
+import { chromium } from "playwright-core";
+import { isHealthy, readDatacenter, type DatacenterStatus } from "../../scripts/datacenter";
+import { docker, dockerLines } from "./command";
+import { checks, deregister, instanceCheck } from "./consul";
+import { eventually } from "./eventually";
+import { products, servers } from "./gateway";
+import { TEST_STACK, TestStack, type Outputs } from "./test-stack";
+
+// One stack's life, told in order: each test goes on from where the one before it stopped.
+jest.setTimeout(180_000);
+
+const CONTAINER = (name: string) => `consul-docker-it-${name}`;
+
+let stack: TestStack;
+let outputs: Outputs;
+let before: string[];
+
+beforeAll(async () => {
+  before = await everything();
+  stack = await TestStack.create("it");
+  await stack.configure(TEST_STACK);
+});
+
+afterAll(() => stack.remove());
+
+describe("up", () => {
+  it("brings a datacenter up from nothing", async () => {
+    const { code, output } = await stack.up();
+    expect({ code, output }).toEqual({ code: 0, output: expect.any(String) as string });
+    outputs = await stack.outputs();
+  });
+
+  it("gives the addresses as outputs", () => {
+    expect(outputs).toMatchObject({
+      uiUrl: "http://127.0.0.1:18500/ui",
+      httpApiUrl: "http://127.0.0.1:18500",
+      gatewayUrl: "http://127.0.0.1:18080",
+      dnsAddress: "127.0.0.1:18600",
+      datacenter: "test",
+    });
+    expect(outputs.members).toEqual([
+      { name: "server-1", role: "server", address: "10.88.0.11" },
+      { name: "server-2", role: "server", address: "10.88.0.12" },
+      { name: "server-3", role: "server", address: "10.88.0.13" },
+      { name: "client-1", role: "client", address: "10.88.0.21" },
+      { name: "client-2", role: "client", address: "10.88.0.22" },
+    ]);
+    expect(outputs.services["catalog"]).toEqual([
+      { name: "catalog-1", address: "catalog-1:8080" },
+      { name: "catalog-2", address: "catalog-2:8080" },
+    ]);
+  });
+
+  it("makes every check pass", async () => {
+    await eventually(async () => {
+      const all = await checks(outputs.httpApiUrl);
+      expect(all.filter((check) => check.Status !== "passing")).toEqual([]);
+      // 5 agents and 2 monitors by their heartbeats; 5 instances by their service and by their node.
+      expect(all).toHaveLength(17);
+    });
+  });
+
+  it("elects one leader among three servers and joins two clients", async () => {
+    const { members } = await readDatacenter(outputs.httpApiUrl);
+    expect(members.map(({ name, role, status, version }) => [name, role, status, version])).toEqual([
+      ["server-1", "server", "alive", "1.22.3"],
+      ["server-2", "server", "alive", "1.22.3"],
+      ["server-3", "server", "alive", "1.22.3"],
+      ["client-1", "client", "alive", "1.22.3"],
+      ["client-2", "client", "alive", "1.22.3"],
+    ]);
+    expect(members.filter(({ leader }) => leader)).toHaveLength(1);
+  });
+
+  it("publishes ports on loopback only, and none of a server", async () => {
+    const published = await dockerLines(
+      "ps",
+      "--filter",
+      "label=consul-docker.stack=it",
+      "--format",
+      "{{.Names}} {{.Ports}}",
+    );
+    const bindings = published.flatMap((line) =>
+      [...line.matchAll(/(\S+):(\d+)->/g)].map(
+        ([, ip, port]) => `${line.split(" ")[0] ?? ""} ${ip ?? ""}:${port ?? ""}`,
+      ),
+    );
+    expect([...new Set(bindings)].sort()).toEqual([
+      `${CONTAINER("client-1")} 127.0.0.1:18500`,
+      `${CONTAINER("client-1")} 127.0.0.1:18600`,
+      `${CONTAINER("gateway-1")} 127.0.0.1:18080`,
+    ]);
+  });
+
+  it("runs every container bounded, unprivileged and restarted", async () => {
+    const ids = await dockerLines("ps", "-q", "--filter", "label=consul-docker.stack=it");
+    const format =
+      "{{.Config.User}} {{.HostConfig.RestartPolicy.Name}} {{.HostConfig.CapDrop}} {{.HostConfig.Privileged}} {{.HostConfig.SecurityOpt}} {{gt .HostConfig.Memory 0}} {{eq .HostConfig.Memory .HostConfig.MemorySwap}}";
+    const kinds = new Set(await dockerLines("inspect", "-f", format, ...ids));
+    expect(ids).toHaveLength(12);
+    expect([...kinds].sort()).toEqual(
+      ["100:1000", "node"].map(
+        (user) => `${user} unless-stopped [ALL] false [no-new-privileges:true] true true`,
+      ),
+    );
+  });
+});
+
+describe("a second run", () => {
+  it("changes nothing", async () => {
+    expect(await stack.up("--expect-no-changes")).toMatchObject({ code: 0 });
+  });
+
+  it("finds nothing to change after a refresh", async () => {
+    expect(await stack.refresh()).toMatchObject({ code: 0 });
+    expect(await stack.previewExpectingNoChanges()).toMatchObject({ code: 0 });
+  });
+});
+
+describe("discovery", () => {
+  it("lists products with prices through the gateway", async () => {
+    const { products: listed } = await products(outputs.gatewayUrl);
+    expect(listed.length).toBeGreaterThan(2);
+    for (const { price } of listed)
+      expect(price).toEqual({ amount: expect.stringMatching(/^\d+\.\d\d$/) as string, currency: "EUR" });
+  });
+
+  it("answers bad input with 400 and an unknown product with 404", async () => {
+    const bad = await fetch(`${outputs.gatewayUrl}/products/NOT%20AN%20ID`);
+    expect(bad.status).toBe(400);
+    expect(await bad.json()).toMatchObject({ error: { message: expect.stringContaining("id") as string } });
+    expect((await fetch(`${outputs.gatewayUrl}/products/no-such-product`)).status).toBe(404);
+  });
+
+  it("lets both instances of each service serve", async () => {
+    expect(await servers(outputs.gatewayUrl, "catalog", 20)).toEqual(["catalog-1", "catalog-2"]);
+    expect(await servers(outputs.gatewayUrl, "pricing", 20)).toEqual(["pricing-1", "pricing-2"]);
+  });
+
+  it("resolves service names inside a service's container", async () => {
+    const program = "fetch('http://catalog.service.consul:8080/live').then(r => console.log(r.status))";
+    expect(await docker("exec", CONTAINER("gateway-1"), "node", "-e", program)).toBe("200");
+  });
+
+  it("resolves service names through the host's port", async () => {
+    const resolver = new Resolver();
+    resolver.setServers([outputs.dnsAddress]);
+    expect(await resolver.resolve4("catalog.service.consul")).toEqual([
+      expect.stringMatching(/^10\.88\.0\.\d+$/),
+    ]);
+    expect((await resolver.resolveSrv("catalog.service.consul")).map(({ port }) => port)).toEqual([
+      8080, 8080,
+    ]);
+  });
+
+  it("hands a changed setting to the running service", async () => {
+    const {
+      products: [full],
+    } = await products(outputs.gatewayUrl);
+    const started = await docker("inspect", "-f", "{{.State.StartedAt}}", CONTAINER("pricing-1"));
+    const services = (TEST_STACK["services"] as { name: string; config?: object }[]).map((service) =>
+      service.name === "pricing" ? { ...service, config: { currency: "EUR", discountPercent: 50 } } : service,
+    );
+    await stack.configure({ ...TEST_STACK, services });
+    expect(await stack.up()).toMatchObject({ code: 0 });
+
+    await eventually(async () => {
+      const {
+        products: [half],
+      } = await products(outputs.gatewayUrl);
+      expect(Number(half?.price.amount)).toBeCloseTo(Number(full?.price.amount) / 2, 1);
+    });
+    expect(await docker("inspect", "-f", "{{.State.StartedAt}}", CONTAINER("pricing-1"))).toBe(started);
+  });
+});
+
+describe("failures", () => {
+  it("gives a killed instance no more calls, and takes it back when it runs again", async () => {
+    await docker("kill", "--signal", "KILL", CONTAINER("catalog-2"));
+    await eventually(async () => {
+      expect(await instanceCheck(outputs.httpApiUrl, "catalog-2")).toBe("critical");
+    });
+    expect(await servers(outputs.gatewayUrl, "catalog", 20)).toEqual(["catalog-1"]);
+
+    await docker("start", CONTAINER("catalog-2"));
+    await eventually(async () => {
+      expect(await instanceCheck(outputs.httpApiUrl, "catalog-2")).toBe("passing");
+      expect(await servers(outputs.gatewayUrl, "catalog", 20)).toEqual(["catalog-1", "catalog-2"]);
+    });
+  });
+
+  it("restarts an instance whose process dies", async () => {
+    process.kill(Number(await docker("inspect", "-f", "{{.State.Pid}}", CONTAINER("pricing-1"))), "SIGKILL");
+    await eventually(async () => {
+      expect(
+        await docker("inspect", "-f", "{{.RestartCount}} {{.State.Health.Status}}", CONTAINER("pricing-1")),
+      ).toBe("1 healthy");
+      expect(await servers(outputs.gatewayUrl, "pricing", 20)).toEqual(["pricing-1", "pricing-2"]);
+    });
+  });
+
+  it("elects another leader when the leader's process dies, and calls go on", async () => {
+    const leader = (status: DatacenterStatus) => status.members.find((member) => member.leader)?.name;
+    const first = leader(await readDatacenter(outputs.httpApiUrl));
+    process.kill(Number(await docker("inspect", "-f", "{{.State.Pid}}", CONTAINER(first ?? ""))), "SIGKILL");
+    await servers(outputs.gatewayUrl, "catalog", 50);
+    await eventually(async () => {
+      expect(isHealthy(await readDatacenter(outputs.httpApiUrl))).toBe(true);
+    }, 60);
+  });
+
+  it("restores a registration that was deleted behind Pulumi's back", async () => {
+    await deregister(outputs.httpApiUrl, "pricing-2");
+    expect(await instanceCheck(outputs.httpApiUrl, "pricing-2")).toBeUndefined();
+    expect(await stack.up("--refresh")).toMatchObject({ code: 0 });
+    await eventually(async () => {
+      expect(await instanceCheck(outputs.httpApiUrl, "pricing-2")).toBe("passing");
+    });
+  });
+
+  it("tells a second update that the first one holds the stack", async () => {
+    const first = stack.refresh();
+    await eventually(async () => {
+      expect(await stack.isLocked()).toBe(true);
+    });
+    const second = await stack.up();
+    expect(second.code).not.toBe(0);
+    expect(second.output).toMatch(/^error: the stack is currently locked by 1 lock/m);
+    expect(await first).toMatchObject({ code: 0 });
+  });
+});
+
+describe("status", () => {
+  it("shows the datacenter at a glance", async () => {
+    await eventually(async () => {
+      const { code, stdout } = await stack.npm("status");
+      expect(stdout).toMatch(/^datacenter test {2}healthy {2}leader server-\d$/m);
+      expect(stdout).toMatch(/^catalog {2}2 of 2 passing$/m);
+      expect(code).toBe(0);
+    });
+  });
+
+  it("gives the same as JSON", async () => {
+    const status = JSON.parse((await stack.npm("status", "--json")).stdout) as DatacenterStatus;
+    expect(status.services.map(({ name }) => name)).toEqual(["catalog", "consul-esm", "gateway", "pricing"]);
+  });
+});
+
+describe("the UI", () => {
+  it("shows the services in a browser", async () => {
+    const browser = await chromium.launch({
+      executablePath: process.env["CHROMIUM"] ?? "/usr/bin/chromium",
+      args: [
+        "--no-sandbox",
+        "--disable-gpu",
+        "--disable-quic",
+        "--no-first-run",
+        "--disable-background-networking",
+        "--disable-component-update",
+        "--disable-sync",
+      ],
+    });
+    try {
+      const page = await browser.newPage({ viewport: { width: 1280, height: 900 } });
+      await page.goto(outputs.uiUrl);
+      for (const service of ["catalog", "gateway", "pricing"])
+        await page.getByRole("link", { name: service }).first().waitFor();
+      mkdirSync("artifacts", { recursive: true });
+      await page.screenshot({ path: "artifacts/ui-services.png" });
+    } finally {
+      await browser.close();
+    }
+  });
+});
+
+describe("destroy", () => {
+  it("leaves nothing behind", async () => {
+    const { code, output } = await stack.destroy();
+    expect({ code, output }).toEqual({ code: 0, output: expect.any(String) as string });
+    expect(await stack.leftovers()).toEqual([]);
+    expect(await everything()).toEqual(before);
+  });
+});
+
+/** All containers, volumes and networks of the engine, and the images with a name. */
+async function everything(): Promise<string[]> {
+  const listings = await Promise.all([
+    dockerLines("ps", "-a", "--format", "container {{.Names}}"),
+    dockerLines("volume", "ls", "--format", "volume {{.Name}}"),
+    dockerLines("network", "ls", "--format", "network {{.Name}}"),
+    dockerLines("images", "--format", "image {{.Repository}}:{{.Tag}}"),
+  ]);
+  return listings.flat();
+}

@@ -1,0 +1,163 @@
+import { mkdir, mkdtemp, rm, writeFile } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { dockerLines, run, type Result } from "./command";
+
+/** Settings of a stack file, without their namespace. */
+export type StackFile = Readonly<Record<string, unknown>>;
+
+/** Ports and network that neither the dev stack nor another test stack uses. */
+export const TEST_STACK: StackFile = {
+  datacenter: "test",
+  subnet: "10.88.0.0/24",
+  httpPort: 18500,
+  dnsPort: 18600,
+  services: [
+    { name: "gateway", port: 8080, hostPort: 18080, tags: ["http"] },
+    { name: "catalog", port: 8080, instances: 2, tags: ["rpc"], meta: { protocol: "connect" } },
+    {
+      name: "pricing",
+      port: 8080,
+      instances: 2,
+      tags: ["rpc"],
+      config: { currency: "EUR", discountPercent: 0 },
+    },
+  ],
+};
+
+/** Outputs of the stack, as far as the tests use them. */
+export interface Outputs {
+  readonly uiUrl: string;
+  readonly httpApiUrl: string;
+  readonly gatewayUrl: string;
+  readonly dnsAddress: string;
+  readonly datacenter: string;
+  readonly members: readonly { readonly name: string; readonly role: string; readonly address: string }[];
+  readonly services: Readonly<Record<string, readonly { readonly name: string; readonly address: string }[]>>;
+}
+
+/** A stack of this project with its state in a folder of its own, driven through the genuine CLI. */
+export class TestStack {
+  private readonly env: NodeJS.ProcessEnv;
+
+  private constructor(
+    /** Name of the stack. */
+    public readonly name: string,
+    private readonly folder: string,
+    private readonly cwd: string,
+    env: NodeJS.ProcessEnv,
+  ) {
+    this.env = {
+      ...env,
+      PULUMI_BACKEND_URL: `file://${folder}/state`,
+      PULUMI_CONFIG_PASSPHRASE: "test",
+      PULUMI_STACK: name,
+    };
+  }
+
+  /** An empty stack; `cwd` is the project's folder, `env` is added to the environment of its commands. */
+  static async create(
+    name: string,
+    { cwd = process.cwd(), env = {} }: { cwd?: string; env?: NodeJS.ProcessEnv } = {},
+  ): Promise<TestStack> {
+    const folder = await mkdtemp(join(tmpdir(), `consul-docker-${name}-`));
+    await mkdir(join(folder, "state"));
+    const stack = new TestStack(name, folder, cwd, env);
+    const { code, output } = await stack.pulumi("stack", "init", name, "--no-select");
+    if (code !== 0) throw new Error(output);
+    // The CLI writes the passphrase's salt beside Pulumi.yaml; the tests' own file takes it over.
+    await rm(join(cwd, `Pulumi.${name}.yaml`), { force: true });
+    return stack;
+  }
+
+  /** Writes the stack file. */
+  async configure(settings: StackFile): Promise<void> {
+    const config = Object.fromEntries(
+      Object.entries(settings).map(([key, value]) => [`consul-docker:${key}`, value]),
+    );
+    await writeFile(this.file, JSON.stringify({ config }));
+  }
+
+  /** Brings the stack up without the preview before; further options may follow. */
+  up(...options: readonly string[]): Promise<Result> {
+    return this.pulumi(
+      "up",
+      "--yes",
+      "--skip-preview",
+      "--suppress-outputs",
+      "--config-file",
+      this.file,
+      ...options,
+    );
+  }
+
+  /** Reads the real world into the state. */
+  refresh(): Promise<Result> {
+    return this.pulumi(
+      "refresh",
+      "--yes",
+      "--skip-preview",
+      "--suppress-outputs",
+      "--config-file",
+      this.file,
+    );
+  }
+
+  /** Previews; fails on any change. */
+  previewExpectingNoChanges(): Promise<Result> {
+    return this.pulumi("preview", "--diff", "--expect-no-changes", "--config-file", this.file);
+  }
+
+  /** Destroys everything of the stack. */
+  destroy(): Promise<Result> {
+    return this.pulumi(
+      "destroy",
+      "--yes",
+      "--skip-preview",
+      "--suppress-outputs",
+      "--config-file",
+      this.file,
+    );
+  }
+
+  /** The stack's outputs. */
+  async outputs(): Promise<Outputs> {
+    return JSON.parse((await this.pulumi("stack", "output", "--json")).stdout) as Outputs;
+  }
+
+  /** Runs one of the project's own scripts against this stack. */
+  npm(script: string, ...args: readonly string[]): Promise<Result> {
+    return run("npm", ["run", "--silent", script, "--", ...args], this.env, this.cwd);
+  }
+
+  /** Whether another process holds the stack's lock. */
+  async isLocked(): Promise<boolean> {
+    return (await run("find", [join(this.folder, "state"), "-path", "*/locks/*.json"])).stdout !== "";
+  }
+
+  /** Everything of this stack that is on the engine: containers, volumes, networks, images. */
+  async leftovers(): Promise<string[]> {
+    const filter = ["--filter", `label=consul-docker.stack=${this.name}`];
+    const listings = await Promise.all([
+      dockerLines("ps", "-a", "--format", "container {{.Names}}", ...filter),
+      dockerLines("volume", "ls", "--format", "volume {{.Name}}", ...filter),
+      dockerLines("network", "ls", "--format", "network {{.Name}}", ...filter),
+      dockerLines("images", "--format", "image {{.Repository}}", ...filter),
+    ]);
+    return listings.flat();
+  }
+
+  /** Destroys the stack, whatever state it is in, and removes its folder. */
+  async remove(): Promise<void> {
+    await this.destroy();
+    await rm(this.folder, { recursive: true, force: true });
+  }
+
+  private pulumi(...args: readonly string[]): Promise<Result> {
+    return run(join(this.cwd, "scripts/pulumi-launcher"), args, this.env, this.cwd);
+  }
+
+  private get file(): string {
+    return join(this.folder, `Pulumi.${this.name}.yaml`);
+  }
+}

@@ -1,7 +1,7 @@
 import * as docker from "@pulumi/docker";
 import * as pulumi from "@pulumi/pulumi";
-import { AGENT_CONFIG_FILE, AGENT_ENVS, agentConfig, CONSUL_USER } from "./agent";
-import { containerArgs, containerOptions, type Owner } from "./container";
+import { AGENT_CONFIG_FILE, AGENT_ENVS, agentConfig, CONSUL_USER, type AgentArgs } from "./agent";
+import { containerArgs, containerOptions } from "./container";
 
 /** The ports of a client agent that the host publishes. */
 export interface PublishedPorts {
@@ -14,27 +14,9 @@ export interface PublishedPorts {
 }
 
 /** What one client agent needs from the rest of the stack. */
-export interface ClientArgs {
-  /** Owner, for names and labels. */
-  readonly owner: Owner;
-  /** Consul datacenter. */
-  readonly datacenter: string;
-  /** Names of the servers to join. */
-  readonly serverNames: readonly string[];
-  /** Fixed address in the network. */
-  readonly address: string;
-  /** ID of the network. */
-  readonly networkId: pulumi.Input<string>;
-  /** ID of the Consul image. */
-  readonly imageId: pulumi.Input<string>;
-  /** Memory limit in MiB. */
-  readonly memoryMb: number;
-  /** trace, debug, info, warn or error. */
-  readonly logLevel: string;
+export interface ClientArgs extends AgentArgs {
   /** Ports on the host. @default none: the agent is reached from inside the network only */
   readonly publish?: PublishedPorts;
-  /** Seconds that the agent may take to become healthy. @default 120 */
-  readonly readyTimeoutSeconds?: number;
 }
 
 /** Port of the HTTP API in the network. */
@@ -88,7 +70,7 @@ function dockerPorts({ bindAddress, http, dns }: PublishedPorts): docker.types.i
 
 function clientConfig(name: string, args: ClientArgs): string {
   return JSON.stringify({
-    ...agentConfig({ ...args, nodeName: name }),
+    ...agentConfig(name, args),
     server: false,
     // A client holds nothing: it leaves when it stops, so that no failed member stays behind.
     leave_on_terminate: true,

@@ -2,30 +2,11 @@ import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import * as docker from "@pulumi/docker";
 import * as pulumi from "@pulumi/pulumi";
-import { AGENT_CONFIG_FILE, AGENT_ENVS, agentConfig, CONSUL_USER } from "./agent";
-import { containerArgs, containerOptions, labelList, physicalName, type Owner } from "./container";
+import { AGENT_CONFIG_FILE, AGENT_ENVS, agentConfig, CONSUL_USER, type AgentArgs } from "./agent";
+import { containerArgs, containerOptions, labelList, physicalName } from "./container";
 
-/** What one server needs from the rest of the stack. */
-export interface ServerArgs {
-  /** Owner, for names and labels. */
-  readonly owner: Owner;
-  /** Consul datacenter. */
-  readonly datacenter: string;
-  /** Names of all servers, in their order; as many are expected before the first election. */
-  readonly serverNames: readonly string[];
-  /** Fixed address in the network. */
-  readonly address: string;
-  /** ID of the network. */
-  readonly networkId: pulumi.Input<string>;
-  /** ID of the Consul image. */
-  readonly imageId: pulumi.Input<string>;
-  /** Memory limit in MiB. */
-  readonly memoryMb: number;
-  /** trace, debug, info, warn or error. */
-  readonly logLevel: string;
-  /** Seconds that the server may take to become healthy. @default 120 */
-  readonly readyTimeoutSeconds?: number;
-}
+/** What one server needs from the rest of the stack; as many servers as it names are expected before the first election. */
+export type ServerArgs = AgentArgs;
 
 const HEALTH_SCRIPT = "/consul/config/server-health.sh";
 
@@ -81,7 +62,7 @@ export class Server extends pulumi.ComponentResource {
 
 function serverConfig(name: string, args: ServerArgs): string {
   return JSON.stringify({
-    ...agentConfig({ ...args, nodeName: name }),
+    ...agentConfig(name, args),
     server: true,
     bootstrap_expect: args.serverNames.length,
     // A stopped server is to come back, not to leave: all leave at once when their host stops.

@@ -15,32 +15,36 @@ export interface HttpCheck {
   readonly timeoutSeconds: number;
 }
 
-/** What every instance of a service has in common. */
-export interface ServiceInstanceArgs {
+/** What all instances of a service have in common. */
+export interface InstanceArgs {
   /** Owner, for names and labels. */
   readonly owner: Owner;
   /** The datacenter that the service belongs to. */
   readonly datacenter: Datacenter;
-  /** Name of the service in Consul. */
-  readonly service: string;
-  /** ID of the service's image. */
-  readonly imageId: pulumi.Input<string>;
   /** Port that the service listens on inside its container. */
   readonly port: number;
-  /** Port of this instance on the host. @default none */
-  readonly hostPort?: number | undefined;
-  /** Address of the host that `hostPort` listens on. */
+  /** Address of the host that published ports listen on. */
   readonly bindAddress: string;
   /** Consul tags. */
   readonly tags: readonly string[];
   /** Consul service metadata. */
   readonly meta: Readonly<Record<string, string>>;
-  /** Checks, at least one. */
+  /** Checks of every instance, at least one. */
   readonly checks: readonly HttpCheck[];
-  /** Memory limit in MiB. */
+  /** Memory limit of one instance in MiB. */
   readonly memoryMb: number;
   /** trace, debug, info, warn or error. */
   readonly logLevel: string;
+}
+
+/** What one instance needs from the rest of the stack. */
+export interface ServiceInstanceArgs extends InstanceArgs {
+  /** Name of the service in Consul. */
+  readonly service: string;
+  /** ID of the service's image. */
+  readonly imageId: pulumi.Input<string>;
+  /** Port of this instance on the host. @default none */
+  readonly hostPort?: number | undefined;
 }
 
 /** One running copy of a service: its container, and its registration on a node of its own. */

@@ -1,9 +1,8 @@
 import * as consul from "@pulumi/consul";
 import * as docker from "@pulumi/docker";
 import * as pulumi from "@pulumi/pulumi";
-import type { Datacenter } from "./cluster";
-import { labels, physicalName, type Owner } from "./container";
-import { ServiceInstance, type HttpCheck } from "./service-instance";
+import { labels, physicalName } from "./container";
+import { ServiceInstance, type InstanceArgs } from "./service-instance";
 
 /** The program of a service, bundled. */
 export interface Bundle {
@@ -14,35 +13,17 @@ export interface Bundle {
 }
 
 /** What a service needs from the rest of the stack. */
-export interface ServiceArgs {
-  /** Owner, for names and labels. */
-  readonly owner: Owner;
+export interface ServiceArgs extends InstanceArgs {
   /** The program. */
   readonly bundle: Bundle;
   /** Name of the Node.js image to build on. */
   readonly baseImage: string;
   /** Containers, each with a registration of its own. */
   readonly instances: number;
-  /** Port that the service listens on inside its container. */
-  readonly port: number;
   /** Port of the first instance on the host, the next one's is one higher. @default none */
   readonly hostPort?: number | undefined;
-  /** Address of the host that `hostPort` listens on. */
-  readonly bindAddress: string;
-  /** Consul tags. */
-  readonly tags: readonly string[];
-  /** Consul service metadata. */
-  readonly meta: Readonly<Record<string, string>>;
-  /** Checks of every instance, at least one. */
-  readonly checks: readonly HttpCheck[];
   /** Live configuration: JSON values under services/NAME/ in the KV store. */
   readonly config: Readonly<Record<string, unknown>>;
-  /** Memory limit of one instance in MiB. */
-  readonly memoryMb: number;
-  /** trace, debug, info, warn or error. */
-  readonly logLevel: string;
-  /** The datacenter that the service belongs to. */
-  readonly datacenter: Datacenter;
 }
 
 /** An instance of a service, as others reach it. */

@@ -508,14 +508,13 @@ describe("the pulumi launcher", () => {
     ["an empty passphrase is set", { PULUMI_CONFIG_PASSPHRASE: "" }, "passphrase  file unset"],
     ["another file is set", { PULUMI_CONFIG_PASSPHRASE_FILE: "/own" }, "passphrase unset file /own"],
     ["the backend is a shared one", { PULUMI_BACKEND_URL: "s3://states" }, "passphrase unset file unset"],
+    [
+      "the backend is another folder",
+      { PULUMI_BACKEND_URL: "file:///elsewhere" },
+      "passphrase unset file unset",
+    ],
   ])("gives no passphrase file when %s", (_when, env, expected) => {
     expect(pulumiAt(root, ["up"], env).environment).toContain(`  ${expected} update`);
-  });
-
-  test("gives the passphrase file for another local state", () => {
-    expect(pulumiAt(root, ["up"], { PULUMI_BACKEND_URL: "file:///elsewhere" }).environment).toContain(
-      `file ${root}/.dev-passphrase`,
-    );
   });
 
   test("only passes on outside a project, with the exit code", () => {

@@ -1,0 +1,147 @@
+import { execFileSync } from "node:child_process";
+import { mkdir, mkdtemp, readdir, readFile, realpath, rm, writeFile } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import * as pulumi from "@pulumi/pulumi";
+import type * as bundle from "../../bundle";
+
+const home = process.cwd();
+let project: string;
+let bundleServices: typeof bundle.bundleServices;
+
+// esbuild and the bundles live in the working directory, so the whole file has one of its own.
+beforeAll(async () => {
+  project = await realpath(await mkdtemp(join(tmpdir(), "bundle-")));
+  process.chdir(project);
+  await write("package-lock.json", "{}");
+  await write("services/Dockerfile", "ARG BASE\nFROM ${BASE}\n");
+  await write(
+    "tsconfig.json",
+    JSON.stringify({ compilerOptions: { strict: true, noEmit: true, lib: ["es5"] } }),
+  );
+  // As little of Node.js as the services here need: the real types take a second a run.
+  await write("node_modules/@types/node/index.d.ts", "declare const console: { log(text: string): void };");
+  ({ bundleServices } = jest.requireActual<typeof bundle>("../../bundle"));
+});
+
+afterAll(async () => {
+  process.chdir(home);
+  await rm(project, { recursive: true });
+});
+
+async function write(file: string, content: string): Promise<void> {
+  await mkdir(join(project, file, ".."), { recursive: true });
+  await writeFile(join(project, file), content);
+}
+
+async function service(name: string, main: string): Promise<{ name: string }> {
+  await write(`services/${name}/main.ts`, main);
+  return { name };
+}
+
+/** The hash of one service's bundle. */
+async function hashOf(name: string, main: string): Promise<string> {
+  const [bundled] = await bundleServices([await service(name, main)]);
+  return bundled?.bundle.hash ?? "";
+}
+
+/** What bundling says about a service that does not compile. */
+async function faultOf(name: string, main: string): Promise<string> {
+  const error: unknown = await bundleServices([await service(name, main)]).then(
+    () => undefined,
+    (reason: unknown) => reason,
+  );
+  expect(error).toBeInstanceOf(pulumi.RunError);
+  return (error as Error).message;
+}
+
+describe("services that compile", () => {
+  const main = 'import { greet } from "./greet";\nconsole.log(greet("world"));\n';
+  const greet = "export const greet = (name: string): string => `hello ${name}`;\n";
+  let bundled: Awaited<ReturnType<typeof bundleServices<{ name: string; port: number }>>>;
+
+  beforeAll(async () => {
+    await write("services/first/greet.ts", greet);
+    await write("services/second/greet.ts", greet);
+    bundled = await bundleServices([
+      { ...(await service("first", main)), port: 1 },
+      { ...(await service("second", main)), port: 2 },
+    ]);
+  });
+
+  test("become one file each, with the Dockerfile beside it and nothing else", async () => {
+    expect(bundled.map(({ name, port, bundle }) => [name, port, bundle.context])).toEqual([
+      ["first", 1, ".build/first/image"],
+      ["second", 2, ".build/second/image"],
+    ]);
+    expect((await readdir(".build/first/image")).sort()).toEqual(["Dockerfile", "main.js"]);
+    expect(await readFile(".build/first/image/Dockerfile", "utf8")).toBe("ARG BASE\nFROM ${BASE}\n");
+  });
+
+  test("run as they are", () => {
+    expect(execFileSync(process.execPath, [".build/second/image/main.js"], { encoding: "utf8" })).toBe(
+      "hello world\n",
+    );
+  });
+
+  test("have the same hash where their content is the same", () => {
+    expect(bundled[0]?.bundle.hash).toMatch(/^[0-9a-f]{12}$/);
+    expect(bundled[1]?.bundle.hash).toBe(bundled[0]?.bundle.hash);
+  });
+
+  test("are taken as they are the next time", async () => {
+    await writeFile(".build/first/image/main.js", "left alone");
+
+    const again = await bundleServices([{ name: "first" }]);
+
+    expect(again).toEqual([{ name: "first", bundle: bundled[0]?.bundle }]);
+    expect(await readFile(".build/first/image/main.js", "utf8")).toBe("left alone");
+  });
+
+  test("are bundled again when a file that they import changes, and have another hash", async () => {
+    await write("services/second/greet.ts", greet.replace("hello", "good morning"));
+
+    const [again] = await bundleServices([{ name: "second" }]);
+
+    expect(again?.bundle.hash).toMatch(/^[0-9a-f]{12}$/);
+    expect(again?.bundle.hash).not.toBe(bundled[1]?.bundle.hash);
+    expect(await readFile(".build/second/image/main.js", "utf8")).toContain("good morning");
+  });
+
+  test("keep their hash when a change makes no difference to what runs", async () => {
+    const before = await hashOf("commented", 'console.log("same");');
+    const after = await hashOf("commented", '// Says it.\nconsole.log("same");\n');
+
+    expect(after).toBe(before);
+  });
+});
+
+describe("a service that does not compile is named with file, line and column", () => {
+  test("when a type is wrong", async () => {
+    expect(
+      await faultOf("mistyped", 'console.log("ok");\nconst text: string = 5;\nconsole.log(text);\n'),
+    ).toBe(
+      "the services do not compile:\n  services/mistyped/main.ts:2:7 Type 'number' is not assignable to type 'string'.",
+    );
+  });
+
+  test("when it cannot be read", async () => {
+    expect(await faultOf("misspelt", 'console.log("ok");\nconst text = ;\n')).toBe(
+      "the services do not compile:\n  services/misspelt/main.ts:2:14 Expression expected.",
+    );
+  });
+
+  test("when only bundling finds out", async () => {
+    await write("services/lost/absent.d.ts", 'declare module "absent" { export const text: string; }');
+    const main =
+      '/// <reference path="./absent.d.ts" />\nimport { text } from "absent";\nconsole.log(text);\n';
+
+    expect(await faultOf("lost", main)).toBe(
+      'the services do not compile:\n  services/lost/main.ts:2:22 Could not resolve "absent"',
+    );
+  });
+});
+
+test("nothing to bundle needs no compiler", async () => {
+  expect(await bundleServices([])).toEqual([]);
+});

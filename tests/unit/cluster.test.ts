@@ -1,0 +1,192 @@
+import * as pulumi from "@pulumi/pulumi";
+import { Cluster, type ClusterArgs } from "../../components/cluster";
+import { owner } from "./fixtures";
+import { create, idOf, mockPulumi, refused, valueOf, type Created } from "./mocks";
+
+const args: ClusterArgs = {
+  owner,
+  datacenter: "dc7",
+  servers: 3,
+  clients: 3,
+  subnet: "10.9.0.0/24",
+  imageId: "sha256:consul",
+  bindAddress: "127.0.0.1",
+  httpPort: 18500,
+  dnsPort: 18600,
+  serverMemoryMb: 384,
+  clientMemoryMb: 192,
+  logLevel: "warn",
+};
+
+let cluster: Created<Cluster>;
+
+beforeAll(async () => {
+  await mockPulumi();
+  cluster = await create(() => new Cluster("whole", args));
+});
+
+const container = (name: string) => cluster.get(`docker.Container ${name}`);
+
+test("is a network, its servers and clients and a provider, and nothing else", () => {
+  expect([...cluster.refs].sort()).toEqual(
+    [
+      "Cluster whole",
+      "Network whole",
+      "docker.Network whole",
+      ...["server-1", "server-2", "server-3"].flatMap((name) => [
+        `Server ${name}`,
+        `docker.Volume ${name}`,
+        `docker.Container ${name}`,
+      ]),
+      ...["client-1", "client-2", "client-3"].flatMap((name) => [
+        `Client ${name}`,
+        `docker.Container ${name}`,
+      ]),
+      "consul.Provider whole",
+    ].sort(),
+  );
+});
+
+test("every part is its child", () => {
+  for (const ref of ["Network whole", "Server server-3", "Client client-2", "consul.Provider whole"]) {
+    expect(cluster.get(ref).parent).toBe("Cluster whole");
+  }
+});
+
+test("gives each member its address, servers first", async () => {
+  const members = [
+    { name: "server-1", role: "server", address: "10.9.0.11" },
+    { name: "server-2", role: "server", address: "10.9.0.12" },
+    { name: "server-3", role: "server", address: "10.9.0.13" },
+    { name: "client-1", role: "client", address: "10.9.0.21" },
+    { name: "client-2", role: "client", address: "10.9.0.22" },
+    { name: "client-3", role: "client", address: "10.9.0.23" },
+  ];
+
+  expect(await valueOf(cluster.component.members)).toEqual(members);
+  for (const { name, address } of members) {
+    expect(container(name).inputs["networksAdvanced"]).toEqual([
+      { name: idOf("whole"), aliases: [name], ipv4Address: address },
+    ]);
+  }
+});
+
+test("starts the servers one after the other", () => {
+  expect(cluster.get("Server server-1").dependencies).toEqual([]);
+  expect(cluster.get("Server server-2").dependencies).toEqual([
+    "docker.Container server-1",
+    "docker.Volume server-1",
+  ]);
+  expect(cluster.get("Server server-3").dependencies).toEqual([
+    "docker.Container server-2",
+    "docker.Volume server-2",
+  ]);
+});
+
+test("starts the first client after the last server, and the others after the first", () => {
+  expect(cluster.get("Client client-1").dependencies).toEqual([
+    "docker.Container server-3",
+    "docker.Volume server-3",
+  ]);
+  expect(cluster.get("Client client-2").dependencies).toEqual(["docker.Container client-1"]);
+  expect(cluster.get("Client client-3").dependencies).toEqual(["docker.Container client-1"]);
+});
+
+test("asks for a container only when the one before it is there", () => {
+  const order = cluster.refs.filter((ref) => ref.startsWith("docker.Container"));
+
+  expect(order.slice(0, 4)).toEqual([
+    "docker.Container server-1",
+    "docker.Container server-2",
+    "docker.Container server-3",
+    "docker.Container client-1",
+  ]);
+});
+
+test("only the first client publishes", () => {
+  expect(container("client-1").inputs["ports"]).toEqual([
+    { internal: 53, external: 18600, ip: "127.0.0.1", protocol: "tcp" },
+    { internal: 53, external: 18600, ip: "127.0.0.1", protocol: "udp" },
+    { internal: 8500, external: 18500, ip: "127.0.0.1", protocol: "tcp" },
+  ]);
+  expect(container("client-2").inputs["ports"]).toEqual([]);
+  expect(container("client-3").inputs["ports"]).toEqual([]);
+  for (const server of ["server-1", "server-2", "server-3"]) {
+    expect(container(server).inputs).not.toHaveProperty("ports");
+  }
+});
+
+test("hands its image, log level and memory limits to the members", () => {
+  expect(container("server-2").inputs).toMatchObject({ image: "sha256:consul", memory: 384 });
+  expect(container("client-2").inputs).toMatchObject({ image: "sha256:consul", memory: 192 });
+  const { uploads } = container("client-2").inputs as { uploads: [{ content: string }] };
+  expect(JSON.parse(uploads[0].content)).toMatchObject({
+    datacenter: "dc7",
+    log_level: "warn",
+    retry_join: ["server-1", "server-2", "server-3"],
+  });
+});
+
+test("the provider's address is a plain value, known at preview", () => {
+  const provider = cluster.get("consul.Provider whole");
+
+  expect(provider.inputs).toMatchObject({ address: "127.0.0.1:18500", scheme: "http", datacenter: "dc7" });
+  expect(provider.inputsFrom).toEqual({});
+  expect(provider.dependencies).toEqual([]);
+});
+
+test("hands out what services and monitors need", async () => {
+  const { component } = cluster;
+
+  expect(component.agentUrls).toEqual([
+    "http://client-1:8500",
+    "http://client-2:8500",
+    "http://client-3:8500",
+  ]);
+  expect(component.dnsServers).toEqual(["10.9.0.21", "10.9.0.22", "10.9.0.23"]);
+  expect(await valueOf(component.networkId)).toBe(idOf("whole"));
+  expect(await valueOf(component.httpApiUrl)).toBe("http://127.0.0.1:18500");
+  expect(await valueOf(component.dnsAddress)).toBe("127.0.0.1:18600");
+  expect(component.ready).toHaveLength(3);
+  expect(await valueOf(component.store.urn)).toMatch(/docker:index\/volume:Volume::server-1$/);
+});
+
+test("is reached at 127.0.0.1 when it listens on every address", async () => {
+  const { component, get } = await create(
+    () => new Cluster("open", { ...args, servers: 1, clients: 1, bindAddress: "0.0.0.0" }),
+  );
+
+  expect(get("consul.Provider open").inputs).toMatchObject({ address: "127.0.0.1:18500" });
+  expect(await valueOf(component.httpApiUrl)).toBe("http://127.0.0.1:18500");
+  expect(await valueOf(component.dnsAddress)).toBe("127.0.0.1:18600");
+  expect(get("docker.Container client-1").inputs["ports"]).toMatchObject([
+    { ip: "0.0.0.0" },
+    { ip: "0.0.0.0" },
+    { ip: "0.0.0.0" },
+  ]);
+});
+
+test("is reached at the address that it listens on", async () => {
+  const { component, get } = await create(
+    () => new Cluster("elsewhere", { ...args, servers: 1, clients: 1, bindAddress: "192.0.2.7" }),
+  );
+
+  expect(get("consul.Provider elsewhere").inputs).toMatchObject({ address: "192.0.2.7:18500" });
+  expect(await valueOf(component.httpApiUrl)).toBe("http://192.0.2.7:18500");
+});
+
+test.each([
+  ["two-servers", { servers: 2 }, "servers must be 1, 3 or 5, got 2"],
+  ["no-client", { clients: 0 }, "clients must be at least 1, got 0"],
+  [
+    "bad-subnet",
+    { subnet: "10.9.0.0/30" },
+    "subnet must be a private IPv4 network of 64 to 65536 addresses, got 10.9.0.0/30",
+  ],
+])("refuses %s before it creates anything", async (name, change, message) => {
+  const { error, refs } = await refused(() => new Cluster(name, { ...args, ...change }));
+
+  expect(error).toBeInstanceOf(pulumi.ResourceError);
+  expect(error).toMatchObject({ message, hideStack: true });
+  expect(refs).toEqual([`Cluster ${name}`]);
+});

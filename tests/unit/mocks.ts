@@ -1,0 +1,156 @@
+import { Struct } from "google-protobuf/google/protobuf/struct_pb";
+import * as pulumi from "@pulumi/pulumi";
+import type { RegisterResourceRequest } from "@pulumi/pulumi/proto/resource_pb";
+import { deserializeProperties } from "@pulumi/pulumi/runtime/rpc";
+
+/** What a program asked the engine to create, as the engine received it. */
+export interface Registration {
+  /** Kind and logical name, as `docker.Container server-1`: how other registrations refer to this one. */
+  readonly ref: string;
+  readonly inputs: Readonly<Record<string, unknown>>;
+  /** The inputs that come from another resource, each with the resources. */
+  readonly inputsFrom: Readonly<Record<string, readonly string[]>>;
+  readonly parent: string;
+  /** Everything it waits for, its inputs' resources included. */
+  readonly dependencies: readonly string[];
+  readonly deletedWith: string;
+  readonly replaceOnChanges: readonly string[];
+  readonly deleteBeforeReplace: boolean;
+  readonly provider: string;
+}
+
+/** What a component asked for when it was created. */
+export interface Created<T> {
+  readonly component: T;
+  /** Every registration, in the order in which they arrived, the component's own first. */
+  readonly registrations: readonly Registration[];
+  /** The one registration with this `ref`; throws when there is none or more than one. */
+  readonly get: (ref: string) => Registration;
+  /** The refs of all registrations, in their order. */
+  readonly refs: readonly string[];
+}
+
+// What a provider adds to a resource's inputs.
+const OUTPUTS: Readonly<Record<string, (name: string) => Record<string, unknown>>> = {
+  "docker:index/network:Network": () => ({ scope: "local" }),
+  "docker:index/volume:Volume": () => ({ mountpoint: "/var/lib/docker/volumes" }),
+  "docker:index/container:Container": () => ({ bridge: "" }),
+  "docker:index/remoteImage:RemoteImage": (name) => ({ imageId: `sha256:${name}` }),
+  "consul:index/keys:Keys": () => ({ var: {} }),
+  "consul:index/node:Node": () => ({}),
+  "consul:index/service:Service": () => ({}),
+  "pulumi:providers:consul": () => ({}),
+};
+
+/** The parts of the SDK that its types leave out. */
+const internal = pulumi.runtime as unknown as {
+  getMonitor(): { registerResource: (request: RegisterResourceRequest, callback: unknown) => Promise<void> };
+  waitForRPCs(): Promise<void>;
+};
+
+let recorded: Registration[] = [];
+let unplanned: string[] = [];
+
+/** Puts the recorder in the engine's place, for the whole file. */
+export async function mockPulumi({ preview = false } = {}): Promise<void> {
+  const mocks: pulumi.runtime.Mocks = {
+    newResource: ({ type, name, inputs }) => {
+      if (type.startsWith("consul-docker:index:")) return { id: undefined, state: {} };
+      const outputs = OUTPUTS[type];
+      if (outputs === undefined) return refuse(`a resource of type ${type}`);
+      return { id: idOf(name), state: { ...(inputs as Registration["inputs"]), ...outputs(name) } };
+    },
+    call: ({ token }) => refuse(`a call of ${token}`),
+  };
+  await pulumi.runtime.setMocks(mocks, "shop", "test", preview);
+  // The mocks hide a resource's options; the request to the engine has them.
+  const monitor = internal.getMonitor();
+  const register = monitor.registerResource.bind(monitor);
+  monitor.registerResource = (request, callback) => {
+    recorded.push(registration(request));
+    return register(request, callback);
+  };
+}
+
+/** Creates a component, or runs a program, and waits until everything in it is registered. */
+export async function create<T>(build: () => T | Promise<T>): Promise<Created<T>> {
+  recorded = [];
+  const component = await build();
+  const registrations = await settled();
+  return {
+    component,
+    registrations,
+    refs: registrations.map(({ ref }) => ref),
+    get: (ref) => {
+      const [found, ...others] = registrations.filter((one) => one.ref === ref);
+      if (found !== undefined && others.length === 0) return found;
+      throw new Error(`expected one ${ref} among ${registrations.map((one) => one.ref).join(", ")}`);
+    },
+  };
+}
+
+/** What a component throws that refuses its arguments, and what it registered before. */
+export async function refused(build: () => unknown): Promise<{ error: unknown; refs: readonly string[] }> {
+  recorded = [];
+  let error: unknown;
+  try {
+    await build();
+  } catch (thrown) {
+    error = thrown;
+  }
+  return { error, refs: (await settled()).map(({ ref }) => ref) };
+}
+
+/** The value of an output. */
+export function valueOf<T>(output: pulumi.Output<T>): Promise<T> {
+  return new Promise((resolve) => {
+    output.apply(resolve as (value: unknown) => void);
+  });
+}
+
+/** The ID that the recorder gives a resource. */
+export function idOf(name: string): string {
+  return `${name}-id`;
+}
+
+async function settled(): Promise<readonly Registration[]> {
+  await internal.waitForRPCs();
+  if (unplanned.length > 0) throw new Error(`unplanned: ${unplanned.join(", ")}`);
+  return recorded;
+}
+
+function refuse(what: string): never {
+  unplanned = [...unplanned, what];
+  throw new Error(`unplanned: ${what}`);
+}
+
+function registration(request: RegisterResourceRequest): Registration {
+  const inputsFrom: Record<string, string[]> = {};
+  request.getPropertydependenciesMap().forEach((value, key) => {
+    if (value.getUrnsList().length > 0) inputsFrom[key] = value.getUrnsList().map(refOf);
+  });
+  return {
+    ref: reference(request.getType(), request.getName()),
+    inputs: deserializeProperties(request.getObject() ?? new Struct()),
+    inputsFrom,
+    parent: refOf(request.getParent()),
+    dependencies: request.getDependenciesList().map(refOf).sort(),
+    deletedWith: refOf(request.getDeletedwith()),
+    replaceOnChanges: request.getReplaceonchangesList(),
+    deleteBeforeReplace: request.getDeletebeforereplace(),
+    provider: refOf(request.getProvider()),
+  };
+}
+
+/** Turns `urn:pulumi:STACK::PROJECT::PARENTTYPE$TYPE::NAME`, with or without an ID, into a `ref`. */
+function refOf(urn: string): string {
+  const [, , types = "", name = ""] = urn.split("::");
+  return urn === "" ? "" : reference(types.split("$").at(-1) ?? "", name);
+}
+
+function reference(type: string, name: string): string {
+  const [module = "", ...rest] = type.split(":");
+  const kind = rest.at(-1) ?? "";
+  if (module === "consul-docker") return `${kind} ${name}`;
+  return module === "pulumi" ? `${kind}.Provider ${name}` : `${module}.${kind} ${name}`;
+}

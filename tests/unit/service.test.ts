@@ -1,0 +1,153 @@
+import * as pulumi from "@pulumi/pulumi";
+import { Service, type ServiceArgs } from "../../components/service";
+import { datacenter, owner } from "./fixtures";
+import { create, mockPulumi, refused, valueOf, type Created } from "./mocks";
+
+const args = (name: string, change: Partial<ServiceArgs> = {}): ServiceArgs => ({
+  owner,
+  bundle: { context: `.build/${name}/image`, hash: "0123456789ab" },
+  baseImage: "node:24-slim",
+  instances: 2,
+  port: 8080,
+  hostPort: undefined,
+  bindAddress: "127.0.0.1",
+  tags: ["rpc"],
+  meta: { protocol: "connect" },
+  checks: [{ path: "/ready", intervalSeconds: 2, timeoutSeconds: 1 }],
+  config: {},
+  memoryMb: 160,
+  logLevel: "warn",
+  datacenter: datacenter(name),
+  ...change,
+});
+
+let orders: Created<Service>;
+
+beforeAll(async () => {
+  await mockPulumi();
+  orders = await create(() => new Service("orders", args("orders")));
+});
+
+test("is an image and its instances", () => {
+  const own = orders.registrations.filter(({ parent }) => parent === "Service orders").map(({ ref }) => ref);
+
+  expect(own.sort()).toEqual([
+    "ServiceInstance orders-1",
+    "ServiceInstance orders-2",
+    "docker.RemoteImage orders",
+  ]);
+});
+
+describe("the image", () => {
+  test("is built from the bundle under a name that carries its hash", () => {
+    expect(orders.get("docker.RemoteImage orders").inputs).toEqual({
+      name: "shop-test-orders:0123456789ab",
+      build: {
+        context: ".build/orders/image",
+        buildArgs: { BASE: "node:24-slim" },
+        labels: {
+          "consul-docker.project": "shop",
+          "consul-docker.role": "service",
+          "consul-docker.stack": "test",
+        },
+      },
+      forceRemove: true,
+    });
+  });
+
+  test("goes with the stack", () => {
+    expect(orders.get("docker.RemoteImage orders").inputs).not.toHaveProperty("keepLocally");
+  });
+});
+
+describe("the instances", () => {
+  test("run the image, with what the service is told", () => {
+    const container = orders.get("docker.Container orders-2");
+
+    expect(container.inputs).toMatchObject({ image: "sha256:orders", memory: 160, ports: [] });
+    expect(container.inputsFrom).toEqual({ image: ["docker.RemoteImage orders"] });
+    expect(container.inputs["envs"]).toContain("SERVICE_NAME=orders");
+    expect(orders.get("consul.Service orders-2").inputs).toMatchObject({
+      name: "orders",
+      port: 8080,
+      tags: ["rpc"],
+      meta: { protocol: "connect" },
+      checks: [{ checkId: "orders-2:/ready" }],
+    });
+  });
+
+  test("start one after the other", () => {
+    expect(orders.get("ServiceInstance orders-1").dependencies).toEqual([]);
+    expect(orders.get("ServiceInstance orders-2").dependencies).toEqual(["docker.Container orders-1"]);
+  });
+
+  test("publish on the host, each one port higher than the one before", async () => {
+    const change = { hostPort: 18080, bindAddress: "192.0.2.7" };
+    const { component, get } = await create(() => new Service("shopfront", args("shopfront", change)));
+
+    const ports = (name: string) => get(`docker.Container ${name}`).inputs["ports"];
+    expect(ports("shopfront-1")).toMatchObject([{ internal: 8080, external: 18080, ip: "192.0.2.7" }]);
+    expect(ports("shopfront-2")).toMatchObject([{ internal: 8080, external: 18081, ip: "192.0.2.7" }]);
+    expect(await valueOf(component.url)).toBe("http://192.0.2.7:18080");
+  });
+
+  test("are reached at 127.0.0.1 when they listen on every address", async () => {
+    const change = { hostPort: 18080, bindAddress: "0.0.0.0", instances: 1 };
+    const { component } = await create(() => new Service("open", args("open", change)));
+
+    expect(await valueOf(component.url)).toBe("http://127.0.0.1:18080");
+  });
+});
+
+describe("live configuration", () => {
+  test("is JSON in the KV store under the service's own prefix, and goes with the stack", async () => {
+    const config = { currency: "EUR", discountPercent: 0, tiers: [1, 2] };
+    const { get } = await create(() => new Service("prices", args("prices", { config })));
+
+    const keys = get("consul.Keys prices");
+    expect(keys.inputs).toEqual({
+      keys: [
+        { path: "services/prices/currency", value: '"EUR"', delete: true },
+        { path: "services/prices/discountPercent", value: "0", delete: true },
+        { path: "services/prices/tiers", value: "[1,2]", delete: true },
+      ],
+    });
+    expect(keys).toMatchObject({
+      parent: "Service prices",
+      dependencies: ["docker.Container prices-agent-1", "docker.Container prices-agent-2"],
+      provider: "consul.Provider prices-provider",
+      deletedWith: "docker.Volume prices-store",
+    });
+  });
+
+  test("is in no container", async () => {
+    const config = { apiKey: "do-not-tell" };
+    const { get } = await create(() => new Service("vault", args("vault", { config, instances: 1 })));
+
+    expect(JSON.stringify(get("docker.Container vault-1").inputs)).not.toContain("do-not-tell");
+  });
+
+  test("is absent where there is none", () => {
+    expect(orders.refs.filter((ref) => ref.startsWith("consul.Keys"))).toEqual([]);
+  });
+});
+
+test("hands out its instances, and no URL where nothing is published", async () => {
+  expect(orders.component.name).toBe("orders");
+  expect(await valueOf(orders.component.instances)).toEqual([
+    { name: "orders-1", address: "orders-1:8080" },
+    { name: "orders-2", address: "orders-2:8080" },
+  ]);
+  expect(await valueOf(orders.component.url)).toBeUndefined();
+});
+
+test("refuses to run without a check before it creates anything of its own", async () => {
+  const { error, refs } = await refused(() => new Service("unchecked", args("unchecked", { checks: [] })));
+
+  expect(error).toBeInstanceOf(pulumi.ResourceError);
+  expect(error).toMatchObject({
+    message: "checks of unchecked must hold at least one check, got none",
+    hideStack: true,
+  });
+  expect(refs.filter((ref) => !/unchecked-(agent|store|provider)/.test(ref))).toEqual(["Service unchecked"]);
+});

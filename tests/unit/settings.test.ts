@@ -1,0 +1,385 @@
+import * as pulumi from "@pulumi/pulumi";
+import { claimedImages, claimedPorts, parseSettings, readSettings } from "../../settings";
+
+const api = { name: "api", port: 8080 };
+const KEYS =
+  "datacenter, servers, clients, consulVersion, monitorVersion, nodeVersion, subnet, bindAddress, httpPort, dnsPort, serverMemoryMb, clientMemoryMb, monitorMemoryMb, logLevel, services";
+const NAME = "lower-case letters, digits and inner dashes, at most 40";
+const SUBNET = "a private IPv4 network with 64 to 65536 addresses, as 10.87.0.0/24";
+const PORT = "a whole number from 1 to 65535";
+const MEMORY = "a whole number from 64 to 1048576";
+const TAG = "an image tag other than latest";
+
+const parse = (raw: Record<string, unknown>) => parseSettings(raw, (service) => service !== "ghost");
+const service = (change: Record<string, unknown>) => ({ services: [{ ...api, ...change }] });
+const checked = (check: unknown) => service({ checks: [check] });
+
+/** The error of `run`, which must be the one kind that Pulumi shows without a stack. */
+function faultOf(run: () => unknown): string {
+  try {
+    run();
+  } catch (error) {
+    expect(error).toBeInstanceOf(pulumi.RunError);
+    return (error as Error).message;
+  }
+  throw new Error("expected a fault");
+}
+
+test("an empty stack file gets every default", () => {
+  expect(parse({})).toEqual({
+    datacenter: "dc1",
+    servers: 3,
+    clients: 2,
+    consulVersion: "1.22.3",
+    monitorVersion: "0.9.1",
+    nodeVersion: "24-slim",
+    subnet: "10.87.0.0/24",
+    bindAddress: "127.0.0.1",
+    httpPort: 8500,
+    dnsPort: 8600,
+    serverMemoryMb: 512,
+    clientMemoryMb: 256,
+    monitorMemoryMb: 128,
+    logLevel: "info",
+    services: [],
+  });
+});
+
+test("a service gets every default, and stays inside the network", () => {
+  const [only] = parse({ services: [api] }).services;
+
+  expect(only).toEqual({
+    name: "api",
+    port: 8080,
+    instances: 1,
+    tags: [],
+    meta: {},
+    checks: [{ path: "/ready", intervalSeconds: 2, timeoutSeconds: 1 }],
+    config: {},
+    memoryMb: 256,
+  });
+  expect(only).not.toHaveProperty("hostPort");
+});
+
+test("a stack file that sets everything is taken as it is", () => {
+  const everything = {
+    datacenter: "eu-1",
+    servers: 5,
+    clients: 4,
+    consulVersion: "1.20.0",
+    monitorVersion: "0.8.0",
+    nodeVersion: "22-slim",
+    subnet: "172.20.0.0/16",
+    bindAddress: "0.0.0.0",
+    httpPort: 18500,
+    dnsPort: 18600,
+    serverMemoryMb: 1024,
+    clientMemoryMb: 128,
+    monitorMemoryMb: 64,
+    logLevel: "trace",
+    services: [
+      {
+        name: "api-2",
+        instances: 3,
+        port: 3000,
+        hostPort: 9000,
+        tags: ["http", "v2"],
+        meta: { protocol: "connect" },
+        checks: [{ path: "/live?full=1", intervalSeconds: 90, timeoutSeconds: 5 }],
+        config: { currency: "EUR", tiers: [1, { to: null }], on: true },
+        memoryMb: 512,
+      },
+    ],
+  };
+
+  expect(parse(everything)).toEqual(everything);
+});
+
+describe("one fault is named with its key, what is allowed and what it is", () => {
+  test.each<[string, Record<string, unknown>, string]>([
+    ["a number of the wrong type", { datacenter: 123 }, `datacenter must be ${NAME}, got 123`],
+    ["a datacenter in capitals", { datacenter: "DC_1" }, `datacenter must be ${NAME}, got "DC_1"`],
+    ["an even server count", { servers: 2 }, "servers must be 1, 3 or 5, got 2"],
+    ["seven servers", { servers: 7 }, "servers must be 1, 3 or 5, got 7"],
+    ["a server count in words", { servers: "three" }, 'servers must be 1, 3 or 5, got "three"'],
+    ["no client", { clients: 0 }, "clients must be a whole number from 1 to 100, got 0"],
+    ["half a client", { clients: 1.5 }, "clients must be a whole number from 1 to 100, got 1.5"],
+    [
+      "more clients than the subnet has room for",
+      { clients: 12, subnet: "10.0.0.0/26" },
+      "clients must be at most 11 in the subnet 10.0.0.0/26, got 12",
+    ],
+    ["the tag latest", { consulVersion: "latest" }, `consulVersion must be ${TAG}, got "latest"`],
+    ["a tag with a blank", { monitorVersion: "1 2" }, `monitorVersion must be ${TAG}, got "1 2"`],
+    ["a version that is a number", { nodeVersion: 24 }, `nodeVersion must be ${TAG}, got 24`],
+    ["a tiny subnet", { subnet: "10.0.0.0/30" }, `subnet must be ${SUBNET}, got "10.0.0.0/30"`],
+    ["a public subnet", { subnet: "8.8.0.0/24" }, `subnet must be ${SUBNET}, got "8.8.0.0/24"`],
+    [
+      "a host name to bind",
+      { bindAddress: "localhost" },
+      'bindAddress must be an IPv4 address, got "localhost"',
+    ],
+    ["port 0", { httpPort: 0 }, `httpPort must be ${PORT}, got 0`],
+    ["a port in words", { dnsPort: "dns" }, `dnsPort must be ${PORT}, got "dns"`],
+    [
+      "one port twice",
+      { httpPort: 8600 },
+      "dnsPort must be free for each instance, got 8600, which consul-docker:httpPort has",
+    ],
+    ["too little memory", { serverMemoryMb: 63 }, `serverMemoryMb must be ${MEMORY}, got 63`],
+    ["memory with a unit", { clientMemoryMb: "64m" }, `clientMemoryMb must be ${MEMORY}, got "64m"`],
+    ["no memory", { monitorMemoryMb: null }, `monitorMemoryMb must be ${MEMORY}, got null`],
+    [
+      "an unknown level",
+      { logLevel: "loud" },
+      'logLevel must be trace, debug, info, warn or error, got "loud"',
+    ],
+    ["an unknown setting", { datacentre: "x" }, `datacentre is not a setting; there are ${KEYS}`],
+    ["services in a table", { services: {} }, "services must be a list of services, got {}"],
+    [
+      "a service that is a name",
+      { services: ["api"] },
+      'services[0] must be a table with name, port and more, got "api"',
+    ],
+    ["a service without name", { services: [{ port: 1 }] }, `services[0].name must be ${NAME}, got nothing`],
+    [
+      "a service without port",
+      { services: [{ name: "api" }] },
+      `services[0].port must be ${PORT}, got nothing`,
+    ],
+    ["a service in capitals", service({ name: "Api" }), `services[0].name must be ${NAME}, got "Api"`],
+    [
+      "a name of 41 letters",
+      service({ name: "a".repeat(41) }),
+      `services[0].name must be ${NAME}, got "${"a".repeat(41)}"`,
+    ],
+    [
+      "a service without folder",
+      service({ name: "ghost" }),
+      'services[0].name must be a folder under services/ with a main.ts, got "ghost"',
+    ],
+    ["a service twice", { services: [api, api] }, 'services[1].name must be unique, got "api" again'],
+    [
+      "a name that Consul's containers have",
+      service({ name: "server" }),
+      `services[0].name must not be the name of one of Consul's own containers, got "server"`,
+    ],
+    [
+      "no instance",
+      service({ instances: 0 }),
+      "services[0].instances must be a whole number from 1 to 100, got 0",
+    ],
+    ["a port that is text", service({ port: "8080" }), `services[0].port must be ${PORT}, got "8080"`],
+    ["host port 0", service({ hostPort: 0 }), `services[0].hostPort must be ${PORT}, got 0`],
+    [
+      "a host port without room for the instances",
+      service({ hostPort: 65535, instances: 2 }),
+      "services[0].hostPort must leave room for each instance, got 65536",
+    ],
+    [
+      "a host port that Consul has",
+      service({ hostPort: 8499, instances: 2 }),
+      "services[0].hostPort must be free for each instance, got 8500, which consul-docker:httpPort has",
+    ],
+    [
+      "a host port that another service has",
+      {
+        services: [
+          { ...api, hostPort: 9000, instances: 2 },
+          { name: "web", port: 1, hostPort: 9001 },
+        ],
+      },
+      "services[1].hostPort must be free for each instance, got 9001, which consul-docker:services[0].hostPort has",
+    ],
+    ["one tag without a list", service({ tags: "a" }), 'services[0].tags must be a list of strings, got "a"'],
+    [
+      "a tag in capitals",
+      service({ tags: ["a", "B"] }),
+      'services[0].tags[1] must be lower-case letters, digits and inner dashes, got "B"',
+    ],
+    ["metadata that is a number", service({ meta: { a: 1 } }), "services[0].meta.a must be a string, got 1"],
+    [
+      "metadata under a name with a blank",
+      service({ meta: { "a b": "1" } }),
+      "services[0].meta.a b must be strings under names of letters, digits, dot, dash and underscore",
+    ],
+    ["metadata in a list", service({ meta: [] }), "services[0].meta must be strings, got []"],
+    [
+      "an empty list of checks",
+      service({ checks: [] }),
+      "services[0].checks must be at least one check, got []",
+    ],
+    [
+      "one check without a list",
+      service({ checks: {} }),
+      "services[0].checks must be a list of checks, got {}",
+    ],
+    [
+      "a check path without a slash",
+      checked({ path: "ready" }),
+      'services[0].checks[0].path must be a path that starts with a slash, got "ready"',
+    ],
+    [
+      "a check without a path",
+      checked({}),
+      "services[0].checks[0].path must be a path that starts with a slash, got nothing",
+    ],
+    [
+      "a check that is a path",
+      checked("/ready"),
+      'services[0].checks[0] must be a table with path, intervalSeconds and timeoutSeconds, got "/ready"',
+    ],
+    [
+      "a check that never rests",
+      checked({ path: "/ready", intervalSeconds: 0 }),
+      "services[0].checks[0].intervalSeconds must be a whole number from 1 to 3600, got 0",
+    ],
+    [
+      "a check that waits too long",
+      checked({ path: "/ready", timeoutSeconds: 601 }),
+      "services[0].checks[0].timeoutSeconds must be a whole number from 1 to 600, got 601",
+    ],
+    [
+      "an unknown setting of a check",
+      checked({ path: "/ready", interval: "2s" }),
+      "services[0].checks[0].interval is not a setting; there are path, intervalSeconds, timeoutSeconds",
+    ],
+    [
+      "a check twice",
+      service({ checks: [{ path: "/a" }, { path: "/a" }] }),
+      "services[0].checks must have a path each, got /a, /a",
+    ],
+    [
+      "an unknown setting of a service",
+      service({ replicas: 3 }),
+      "services[0].replicas is not a setting; there are name, instances, port, hostPort, tags, meta, checks, config, memoryMb",
+    ],
+    [
+      "a configuration key with a slash",
+      service({ config: { "a/b": 1 } }),
+      "services[0].config.a/b must be values under names of letters, digits, dot, dash and underscore",
+    ],
+    [
+      "too little memory for a service",
+      service({ memoryMb: 1 }),
+      `services[0].memoryMb must be ${MEMORY}, got 1`,
+    ],
+  ])("%s", (_, raw, fault) => {
+    expect(faultOf(() => parse(raw))).toBe(`the stack file has a fault:\n  consul-docker:${fault}`);
+  });
+});
+
+test("all faults are named at once", () => {
+  const raw = {
+    servers: 4,
+    logLevel: "loud",
+    region: "eu",
+    services: [api, api, { name: "ghost", checks: [{ path: "ready" }] }],
+  };
+
+  expect(faultOf(() => parse(raw)).split("\n")).toEqual([
+    "the stack file has 7 faults:",
+    "  consul-docker:servers must be 1, 3 or 5, got 4",
+    '  consul-docker:logLevel must be trace, debug, info, warn or error, got "loud"',
+    `  consul-docker:services[2].port must be ${PORT}, got nothing`,
+    '  consul-docker:services[2].checks[0].path must be a path that starts with a slash, got "ready"',
+    `  consul-docker:region is not a setting; there are ${KEYS}`,
+    '  consul-docker:services[1].name must be unique, got "api" again',
+    '  consul-docker:services[2].name must be a folder under services/ with a main.ts, got "ghost"',
+  ]);
+});
+
+test("every unknown setting is named", () => {
+  expect(faultOf(() => parse({ a: 1, b: 2 }))).toBe(
+    `the stack file has 2 faults:\n  consul-docker:a is not a setting; there are ${KEYS}\n  consul-docker:b is not a setting; there are ${KEYS}`,
+  );
+});
+
+test("a fault is shown without a stack", () => {
+  let stack: string | undefined;
+  try {
+    parse({ servers: 2 });
+  } catch (error) {
+    stack = (error as Error).stack;
+  }
+
+  expect(stack).toBe("");
+});
+
+describe("as Pulumi hands the stack file over", () => {
+  const read = (config: Record<string, string>) => {
+    pulumi.runtime.setAllConfig(config);
+    return readSettings();
+  };
+
+  test("text stays text, even where it looks like a number", () => {
+    const settings = read({
+      "consul-docker:datacenter": "123",
+      "consul-docker:consulVersion": "1.20",
+      "consul-docker:nodeVersion": "24",
+    });
+
+    expect(settings).toMatchObject({ datacenter: "123", consulVersion: "1.20", nodeVersion: "24" });
+  });
+
+  test("numbers and lists are read from their text", () => {
+    const settings = read({
+      "consul-docker:servers": "5",
+      "consul-docker:httpPort": "18500",
+      "consul-docker:services": '[{"name":"gateway","port":8080}]',
+    });
+
+    expect(settings).toMatchObject({
+      servers: 5,
+      httpPort: 18500,
+      services: [{ name: "gateway", port: 8080, instances: 1 }],
+    });
+  });
+
+  test("what belongs to others is not looked at", () => {
+    expect(read({ "docker:host": "ssh://elsewhere", "consul-docker:servers": "1" }).servers).toBe(1);
+  });
+
+  test("a service without a folder is a fault", () => {
+    expect(faultOf(() => read({ "consul-docker:services": '[{"name":"no-such-service","port":1}]' }))).toBe(
+      'the stack file has a fault:\n  consul-docker:services[0].name must be a folder under services/ with a main.ts, got "no-such-service"',
+    );
+  });
+
+  test("text that is neither what is asked for nor JSON is a fault", () => {
+    expect(faultOf(() => read({ "consul-docker:services": "[{", "consul-docker:clients": "" }))).toBe(
+      'the stack file has 2 faults:\n  consul-docker:clients must be a whole number from 1 to 100, got ""\n  consul-docker:services must be a list of services, got "[{"',
+    );
+  });
+
+  test("a setting called as a part of every object is unknown, too", () => {
+    expect(faultOf(() => read({ "consul-docker:toString": "x" }))).toBe(
+      `the stack file has a fault:\n  consul-docker:toString is not a setting; there are ${KEYS}`,
+    );
+  });
+});
+
+test("the ports of the host are known with the settings that ask for them", () => {
+  const settings = parse({
+    httpPort: 18500,
+    services: [
+      { ...api, hostPort: 9000, instances: 2 },
+      { name: "web", port: 80 },
+    ],
+  });
+
+  expect([...claimedPorts(settings)]).toEqual([
+    [18500, "consul-docker:httpPort"],
+    [8600, "consul-docker:dnsPort"],
+    [9000, "consul-docker:services[0].hostPort"],
+    [9001, "consul-docker:services[0].hostPort"],
+  ]);
+});
+
+test("the public images are known with the settings that ask for them", () => {
+  expect([...claimedImages(parse({ consulVersion: "1.20.0" }))]).toEqual([
+    ["hashicorp/consul:1.20.0", "consul-docker:consulVersion"],
+    ["hashicorp/consul-esm:0.9.1", "consul-docker:monitorVersion"],
+    ["node:24-slim", "consul-docker:nodeVersion"],
+  ]);
+});

@@ -1,6 +1,7 @@
 import { execFile } from "node:child_process";
 import { createHash } from "node:crypto";
-import { mkdir, readFile, stat, writeFile } from "node:fs/promises";
+import { mkdir, readdir, readFile, stat, writeFile } from "node:fs/promises";
+import { dirname } from "node:path";
 import { promisify } from "node:util";
 import { build, type BuildFailure, type Metafile } from "esbuild";
 import type { Bundle } from "./components/service";
@@ -85,10 +86,20 @@ async function bundle(service: string): Promise<string> {
   const dockerfile = await readFile("services/Dockerfile", "utf8");
   await writeFile(`${context(service)}/Dockerfile`, dockerfile);
   const hash = sha256(dockerfile, await readFile(`${context(service)}/main.js`, "utf8")).slice(0, 12);
-  const inputs = [...TOOLS, ...Object.keys(metafile.inputs)];
+  const inputs = [...new Set([...TOOLS, ...Object.keys(metafile.inputs), ...(await typeSources(metafile))])];
   const record: Record = { inputs, fingerprint: await fingerprint(inputs), hash };
   await writeFile(recordFile(service), JSON.stringify(record));
   return hash;
+}
+
+/** The TypeScript files beside the bundled ones: a file of types alone is no part of the bundle, but of the check. */
+async function typeSources(metafile: Metafile): Promise<string[]> {
+  const sources = Object.keys(metafile.inputs).filter((file) => file.startsWith("services/"));
+  const folders = [...new Set(sources.map((file) => dirname(file)))];
+  const files = await Promise.all(
+    folders.map(async (folder) => (await readdir(folder)).map((file) => `${folder}/${file}`)),
+  );
+  return files.flat().filter((file) => file.endsWith(".ts") && !file.endsWith(".test.ts"));
 }
 
 async function checkTypes(services: readonly string[]): Promise<void> {

@@ -161,5 +161,7 @@ async function docker(args: readonly string[]): Promise<string> {
 
 function reason(error: unknown): string {
   const { code, stderr = "" } = error as { code?: unknown; stderr?: string };
-  return code === "ENOENT" ? "the docker command is not installed" : (stderr.trim().split("\n").at(-1) ?? "");
+  if (code === "ENOENT") return "the docker command is not installed";
+  const last = stderr.trim().split("\n").at(-1) ?? "";
+  return last === "" ? "it gave no reason" : last;
 }

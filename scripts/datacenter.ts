@@ -92,11 +92,11 @@ export function instanceStatus({ checks }: InstanceStatus): CheckStatus {
   return has("critical") ? "critical" : has("warning") ? "warning" : "passing";
 }
 
-/** Whether there is a leader, every member is alive and every instance passes. */
+/** Whether there is a leader, every member is alive, unless it left in order, and every instance passes. */
 export function isHealthy({ members, services }: DatacenterStatus): boolean {
   return (
     members.some((member) => member.leader) &&
-    members.every((member) => member.status === "alive") &&
+    members.every((member) => member.status === "alive" || member.status === "left") &&
     services.every(({ instances }) => instances.every((instance) => instanceStatus(instance) === "passing"))
   );
 }

@@ -1,6 +1,6 @@
 import type { z } from "zod";
 import { parseSubnet } from "../components/addresses";
-import { check, name, service, shape } from "./schema";
+import { check, name, port, service, shape } from "./schema";
 
 /** The namespace of every setting in a stack file. */
 export const NAMESPACE = "consul-docker";
@@ -59,26 +59,28 @@ function portConflicts(
   raw: Readonly<Record<string, unknown>>,
   services: readonly Record<string, unknown>[],
 ): string[] {
-  const value = (setting: "httpPort" | "dnsPort") => raw[setting] ?? shape[setting].parse(undefined);
+  const single = (setting: "httpPort" | "dnsPort") => {
+    const { data } = shape[setting].safeParse(raw[setting]);
+    return data === undefined ? [] : [{ key: keyOf(setting), port: data }];
+  };
   const claims = [
-    { key: keyOf("httpPort"), port: value("httpPort") },
-    { key: keyOf("dnsPort"), port: value("dnsPort") },
+    ...single("httpPort"),
+    ...single("dnsPort"),
     ...services.flatMap(({ hostPort, instances = 1 }, index) =>
-      typeof hostPort === "number" && service.unwrap().shape.instances.safeParse(instances).success
+      port().safeParse(hostPort).success && service.unwrap().shape.instances.safeParse(instances).success
         ? Array.from({ length: instances as number }, (_, instance) => ({
             key: keyOf("services", index, "hostPort"),
-            port: hostPort + instance,
+            port: (hostPort as number) + instance,
           }))
         : [],
     ),
   ];
-  return claims.flatMap(({ key, port }, index) => {
-    const other = claims.slice(0, index).find((claim) => claim.port === port);
+  return claims.flatMap((claim, index) => {
+    const { key, port: claimed } = claim;
+    const other = claims.slice(0, index).find((one) => one.port === claimed);
     if (other !== undefined)
-      return [`${key} must be free for each instance, got ${JSON.stringify(port)}, which ${other.key} has`];
-    return typeof port === "number" && port > 65535
-      ? [`${key} must leave room for each instance, got ${port}`]
-      : [];
+      return [`${key} must be a port that nothing else has, got ${claimed}, which ${other.key} has`];
+    return claimed > 65535 ? [`${key} must leave room for each instance, got port ${claimed}`] : [];
   });
 }
 

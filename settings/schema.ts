@@ -12,7 +12,8 @@ const NAME = "lower-case letters, digits and inner dashes, at most 40";
 /** A name that Consul, Docker and DNS all take. */
 export const name = () => text(/^(?!.{41})[a-z0-9]+(-[a-z0-9]+)*$/, NAME);
 const version = () => text(/^(?!latest$)[\w][\w.-]{0,127}$/, "an image tag other than latest");
-const port = () => integer(1, 65535);
+/** A TCP or UDP port. */
+export const port = () => integer(1, 65535);
 const memory = () => integer(64, 1_048_576);
 const strings = (pattern: RegExp, allowed: string) => z.array(text(pattern, allowed), "a list of strings");
 const table = <T extends z.ZodType>(value: T, allowed: string) =>

@@ -39,15 +39,11 @@ async function service(name: string, main: string): Promise<{ name: string }> {
   return { name };
 }
 
-/** The hash of one service's bundle. */
-async function hashOf(name: string, main: string): Promise<string> {
-  const [bundled] = await bundleServices([await service(name, main)]);
-  return bundled?.bundle.hash ?? "";
-}
-
-/** What bundling says about a service that does not compile. */
-async function faultOf(name: string, main: string): Promise<string> {
-  const error: unknown = await bundleServices([await service(name, main)]).then(
+/** What bundling says about a service that does not compile; without `main`, as it is. */
+async function faultOf(name: string, main?: string): Promise<string> {
+  const error: unknown = await bundleServices([
+    main === undefined ? { name } : await service(name, main),
+  ]).then(
     () => undefined,
     (reason: unknown) => reason,
   );
@@ -109,10 +105,12 @@ describe("services that compile", () => {
   });
 
   test("keep their hash when a change makes no difference to what runs", async () => {
-    const before = await hashOf("commented", 'console.log("same");');
-    const after = await hashOf("commented", '// Says it.\nconsole.log("same");\n');
+    await write("services/first/greet.ts", `// Says hello.\n${greet}`);
 
-    expect(after).toBe(before);
+    const [again] = await bundleServices([{ name: "first" }]);
+
+    expect(again?.bundle).toEqual(bundled[0]?.bundle);
+    expect(await readFile(".build/first/image/main.js", "utf8")).not.toBe("left alone");
   });
 });
 
@@ -122,6 +120,17 @@ describe("a service that does not compile is named with file, line and column", 
       await faultOf("mistyped", 'console.log("ok");\nconst text: string = 5;\nconsole.log(text);\n'),
     ).toBe(
       "the services do not compile:\n  services/mistyped/main.ts:2:7 Type 'number' is not assignable to type 'string'.",
+    );
+  });
+
+  test("when it is in a file of types alone that was right before", async () => {
+    const main = 'import type { Text } from "./text";\nconst text: Text = "ok";\nconsole.log(text);\n';
+    await write("services/typed/text.ts", "export type Text = string;\n");
+    await bundleServices([await service("typed", main)]);
+    await write("services/typed/text.ts", "export type Text = Absent;\n");
+
+    expect(await faultOf("typed")).toBe(
+      "the services do not compile:\n  services/typed/text.ts:1:20 Cannot find name 'Absent'.",
     );
   });
 

@@ -119,12 +119,13 @@ test.each([
   expect(isHealthy(status)).toBe(false);
 });
 
-test("a member that left in order is shown as such", async () => {
+test("a member that left in order is shown as such, and is no fault", async () => {
   const members = [member("server-2", "10.9.0.12"), member("client-1", "10.9.0.21", 3)];
 
   const status = await readDatacenter(await agent({ ...HEALTHY, "/v1/agent/members": members }));
 
   expect(status.members.map((one) => one.status)).toEqual(["alive", "left"]);
+  expect(isHealthy(status)).toBe(true);
 });
 
 test("with a critical check it is not healthy, and the first line of the reason is kept", async () => {

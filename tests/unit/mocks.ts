@@ -74,11 +74,9 @@ export async function mockPulumi({ preview = false } = {}): Promise<void> {
 
 /** Creates a component, or runs a program, and waits until everything in it is registered. */
 export async function create<T>(build: () => T | Promise<T>): Promise<Created<T>> {
-  recorded = [];
-  const component = await build();
-  const registrations = await settled();
+  const { value, registrations } = await record(build);
   return {
-    component,
+    component: value,
     registrations,
     refs: registrations.map(({ ref }) => ref),
     get: (ref) => {
@@ -91,14 +89,15 @@ export async function create<T>(build: () => T | Promise<T>): Promise<Created<T>
 
 /** What a component throws that refuses its arguments, and what it registered before. */
 export async function refused(build: () => unknown): Promise<{ error: unknown; refs: readonly string[] }> {
-  recorded = [];
-  let error: unknown;
-  try {
-    await build();
-  } catch (thrown) {
-    error = thrown;
-  }
-  return { error, refs: (await settled()).map(({ ref }) => ref) };
+  const { value, registrations } = await record(async () => {
+    try {
+      await build();
+      return undefined;
+    } catch (error) {
+      return error;
+    }
+  });
+  return { error: value, refs: registrations.map(({ ref }) => ref) };
 }
 
 /** The value of an output. */
@@ -113,10 +112,21 @@ export function idOf(name: string): string {
   return `${name}-id`;
 }
 
-async function settled(): Promise<readonly Registration[]> {
-  await internal.waitForRPCs();
-  if (unplanned.length > 0) throw new Error(`unplanned: ${unplanned.join(", ")}`);
-  return recorded;
+async function record<T>(
+  build: () => T | Promise<T>,
+): Promise<{ value: T; registrations: readonly Registration[] }> {
+  // Pulumi takes a stack for each of its promises, and Jest maps every one to its source: nine tenths of the time.
+  const limit = Error.stackTraceLimit;
+  Error.stackTraceLimit = 0;
+  try {
+    recorded = [];
+    const value = await build();
+    await internal.waitForRPCs();
+    if (unplanned.length > 0) throw new Error(`unplanned: ${unplanned.join(", ")}`);
+    return { value, registrations: recorded };
+  } finally {
+    Error.stackTraceLimit = limit;
+  }
 }
 
 function refuse(what: string): never {

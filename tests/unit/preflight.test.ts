@@ -194,6 +194,19 @@ describe("a port", () => {
     );
   });
 
+  test("must be on an address that the host has, which is said once", async () => {
+    await docker(IDLE);
+    const ports = new Map([
+      [18500, "consul-docker:httpPort"],
+      [18600, "consul-docker:dnsPort"],
+    ]);
+
+    // TEST-NET-1 (RFC 5737): nobody has it.
+    expect(await faultOf({ ports, bindAddress: "192.0.2.7" })).toBe(
+      "this host cannot take the stack:\n  192.0.2.7 is no address of this host; set consul-docker:bindAddress to one",
+    );
+  });
+
   test("may be held by a container of the stack's own", async () => {
     const port = await takenPort();
     await docker(running(container("own", port, OWN)));

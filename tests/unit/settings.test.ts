@@ -124,7 +124,7 @@ describe("one fault is named with its key, what is allowed and what it is", () =
     [
       "one port twice",
       { httpPort: 8600 },
-      "dnsPort must be free for each instance, got 8600, which consul-docker:httpPort has",
+      "dnsPort must be a port that nothing else has, got 8600, which consul-docker:httpPort has",
     ],
     ["too little memory", { serverMemoryMb: 63 }, `serverMemoryMb must be ${MEMORY}, got 63`],
     ["memory with a unit", { clientMemoryMb: "64m" }, `clientMemoryMb must be ${MEMORY}, got "64m"`],
@@ -174,12 +174,12 @@ describe("one fault is named with its key, what is allowed and what it is", () =
     [
       "a host port without room for the instances",
       service({ hostPort: 65535, instances: 2 }),
-      "services[0].hostPort must leave room for each instance, got 65536",
+      "services[0].hostPort must leave room for each instance, got port 65536",
     ],
     [
       "a host port that Consul has",
       service({ hostPort: 8499, instances: 2 }),
-      "services[0].hostPort must be free for each instance, got 8500, which consul-docker:httpPort has",
+      "services[0].hostPort must be a port that nothing else has, got 8500, which consul-docker:httpPort has",
     ],
     [
       "a host port that another service has",
@@ -189,7 +189,7 @@ describe("one fault is named with its key, what is allowed and what it is", () =
           { name: "web", port: 1, hostPort: 9001 },
         ],
       },
-      "services[1].hostPort must be free for each instance, got 9001, which consul-docker:services[0].hostPort has",
+      "services[1].hostPort must be a port that nothing else has, got 9001, which consul-docker:services[0].hostPort has",
     ],
     ["one tag without a list", service({ tags: "a" }), 'services[0].tags must be a list of strings, got "a"'],
     [

@@ -7,6 +7,7 @@ import { checks, deregister, instanceCheck } from "./consul";
 import { eventually } from "./eventually";
 import { products, servers } from "./gateway";
 import { TEST_STACK, TestStack, type Outputs } from "./test-stack";
+import { Writer } from "./writer";
 
 // One stack's life, told in order: each test goes on from where the one before it stopped.
 jest.setTimeout(180_000);
@@ -229,6 +230,33 @@ describe("failures", () => {
     expect(second.code).not.toBe(0);
     expect(second.output).toMatch(/^error: the stack is currently locked by 1 lock/m);
     expect(await first).toMatchObject({ code: 0 });
+  });
+});
+
+describe("a change of every agent's configuration", () => {
+  it("replaces one server at a time, keeps their data and loses no acknowledged write", async () => {
+    const servers = ["server-1", "server-2", "server-3"].map(CONTAINER);
+    const nodeIds = () =>
+      Promise.all(servers.map((server) => docker("exec", server, "cat", "/consul/data/node-id")));
+    const created = () =>
+      Promise.all(servers.map((server) => docker("inspect", "-f", "{{.Created}}", server)));
+    const [nodesBefore, createdBefore] = [await nodeIds(), await created()];
+    const writer = new Writer(outputs.httpApiUrl, "rolling");
+
+    await stack.configure({ ...TEST_STACK, logLevel: "debug" });
+    const { code, output } = await stack.up();
+
+    const { acknowledged, lost } = await eventually(() => writer.stop());
+    expect({ code, output }).toEqual({ code: 0, output: expect.any(String) as string });
+    expect(acknowledged).toBeGreaterThan(100);
+    expect(lost).toEqual([]);
+    expect(await nodeIds()).toEqual(nodesBefore);
+    const createdAfter = await created();
+    expect(createdAfter.filter((time) => createdBefore.includes(time))).toEqual([]);
+    expect(createdAfter).toEqual([...createdAfter].sort());
+    await eventually(async () => {
+      expect(isHealthy(await readDatacenter(outputs.httpApiUrl))).toBe(true);
+    });
   });
 });
 

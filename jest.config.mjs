@@ -13,6 +13,7 @@ export default {
     {
       ...shared,
       displayName: "unit",
+      moduleNameMapper: { "/typescript-shim$": "<rootDir>/tests/unit/no-typescript.ts" },
       testMatch: ["<rootDir>/tests/unit/**/*.test.ts", "<rootDir>/services/**/*.test.ts"],
     },
     { ...shared, displayName: "integration", testMatch: ["<rootDir>/tests/integration/**/*.test.ts"] },

@@ -32,9 +32,13 @@ async function jest(suite: string): Promise<Report> {
   const report = `${ARTIFACTS}/${suite}.json`;
   const args = ["--selectProjects", suite, "--json", "--outputFile", report, "--verbose"];
   // The JSON goes to the file; what jest also writes of it on standard output is left out.
-  const child = spawn("node_modules/.bin/jest", suite === "integration" ? [...args, "--runInBand"] : args, {
-    stdio: ["ignore", "ignore", "inherit"],
-  });
+  const child = spawn(
+    "node_modules/.bin/jest",
+    [...args, `--maxWorkers=${suite === "unit" ? "100%" : "1"}`],
+    {
+      stdio: ["ignore", "ignore", "inherit"],
+    },
+  );
   await new Promise((resolve) => child.on("exit", resolve));
   return JSON.parse(readFileSync(report, "utf8")) as Report;
 }

@@ -92,14 +92,15 @@ export class Cluster extends pulumi.ComponentResource implements Datacenter {
       );
     }
     const members = plan(args, subnet);
-    const serverNames = members.filter((member) => member.role === "server").map((member) => member.name);
+    const planned = (role: Member["role"]) => members.filter((member) => member.role === role);
+    const serverNames = planned("server").map((member) => member.name);
 
     const network = new Network(name, { owner: args.owner, subnet }, { parent: this });
     const common = { ...args, serverNames, networkId: network.networkId };
 
     // One after the other, each healthy before the next: a change then never takes two servers at a time.
     const servers: Server[] = [];
-    for (const { name: server, address } of members.filter((member) => member.role === "server")) {
+    for (const { name: server, address } of planned("server")) {
       servers.push(
         new Server(
           server,
@@ -111,7 +112,7 @@ export class Cluster extends pulumi.ComponentResource implements Datacenter {
 
     // The first client alone, then the others: a change never takes all of them at a time.
     const clients: Client[] = [];
-    for (const { name: client, address } of members.filter((member) => member.role === "client")) {
+    for (const { name: client, address } of planned("client")) {
       clients.push(
         new Client(
           client,
@@ -130,12 +131,11 @@ export class Cluster extends pulumi.ComponentResource implements Datacenter {
 
     const [first] = servers as [Server];
     const host = args.bindAddress === "0.0.0.0" ? "127.0.0.1" : args.bindAddress;
-    const clientMembers = members.filter((member) => member.role === "client");
     this.ready = clients;
     this.store = first.volume;
     this.networkId = network.networkId;
-    this.agentUrls = clientMembers.map((client) => `http://${client.name}:${HTTP_PORT}`);
-    this.dnsServers = clientMembers.map((client) => client.address);
+    this.agentUrls = planned("client").map((client) => `http://${client.name}:${HTTP_PORT}`);
+    this.dnsServers = planned("client").map((client) => client.address);
     // Plain values, known at preview: an unknown address would make every registration unknown.
     this.provider = new consul.Provider(
       name,

@@ -32,7 +32,6 @@ interface Container {
   readonly HostConfig: {
     readonly PortBindings: Record<string, readonly { HostIp: string; HostPort: string }[] | null> | null;
   };
-  readonly State: { readonly Running: boolean };
 }
 
 /**

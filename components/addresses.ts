@@ -39,6 +39,11 @@ export function parseSubnet(cidr: string): Subnet | undefined {
   };
 }
 
+/** Where this host reaches a port that listens on `bindAddress`. */
+export function reachableAt(bindAddress: string): string {
+  return bindAddress === "0.0.0.0" ? "127.0.0.1" : bindAddress;
+}
+
 /** Whether two networks, as `10.87.0.0/24`, share an address. */
 export function overlap(a: string, b: string): boolean {
   const [x, y] = [range(a), range(b)];

@@ -1,6 +1,6 @@
 import * as consul from "@pulumi/consul";
 import * as pulumi from "@pulumi/pulumi";
-import { parseSubnet, type Subnet } from "./addresses";
+import { parseSubnet, reachableAt, type Subnet } from "./addresses";
 import { Client, HTTP_PORT } from "./client";
 import type { Owner } from "./container";
 import { Network } from "./network";
@@ -130,7 +130,7 @@ export class Cluster extends pulumi.ComponentResource implements Datacenter {
     }
 
     const [first] = servers as [Server];
-    const host = args.bindAddress === "0.0.0.0" ? "127.0.0.1" : args.bindAddress;
+    const host = reachableAt(args.bindAddress);
     this.ready = clients;
     this.store = first.volume;
     this.networkId = network.networkId;

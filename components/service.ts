@@ -1,6 +1,7 @@
 import * as consul from "@pulumi/consul";
 import * as docker from "@pulumi/docker";
 import * as pulumi from "@pulumi/pulumi";
+import { reachableAt } from "./addresses";
 import { labels, physicalName } from "./container";
 import { ServiceInstance, type InstanceArgs } from "./service-instance";
 
@@ -103,7 +104,7 @@ export class Service extends pulumi.ComponentResource {
 
     this.name = name;
     this.instances = pulumi.output(instances.map(({ name }) => ({ name, address: `${name}:${args.port}` })));
-    const host = args.bindAddress === "0.0.0.0" ? "127.0.0.1" : args.bindAddress;
+    const host = reachableAt(args.bindAddress);
     this.url = pulumi.output(args.hostPort === undefined ? undefined : `http://${host}:${args.hostPort}`);
     this.registerOutputs({ instances: this.instances, url: this.url });
   }

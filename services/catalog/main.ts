@@ -13,7 +13,8 @@ import { createApp } from "./app";
 
 const env = readEnv();
 const log = createLogger(env);
-const registry = new ConsulRegistry(new Consul({ addresses: env.consulAddresses }), log);
+const consul = new Consul({ addresses: env.consulAddresses, tokenFile: env.consulTokenFile });
+const registry = new ConsulRegistry(consul, log);
 const health = new Health({ registry });
 const pricing = createClient(Pricing, serviceTransport({ service: "pricing", registry }));
 

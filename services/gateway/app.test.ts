@@ -2,6 +2,7 @@ import { Catalog } from "@consul-docker/protocol";
 import { Health } from "@consul-docker/runtime";
 import { Code, ConnectError, createClient, createRouterTransport } from "@connectrpc/connect";
 import { closeAll, recordedLog, serve } from "../runtime/testing/helpers";
+import { answerIn, openRaw } from "../runtime/testing/raw";
 import { createApp } from "./app";
 
 afterEach(closeAll);
@@ -39,7 +40,10 @@ async function setUp({ minorUnits = 1_290n, failure }: { minorUnits?: bigint; fa
     const response = await fetch(`http://127.0.0.1:${port}${path}`);
     return [response.status, await response.json()] as const;
   };
-  return { get, asked };
+  /** The path as it is, where fetch would resolve the dots. */
+  const getRaw = async (path: string) =>
+    answerIn(await openRaw(port, `GET ${path} HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n`));
+  return { get, getRaw, asked };
 }
 
 const hops = { gateway: "gateway-1", catalog: "catalog-1", pricing: "pricing-2" };
@@ -93,6 +97,36 @@ test.each(["UPPER", "a%20b", "a%2Fb", "x".repeat(65), "x".repeat(900), "%3Cscrip
     expect(asked).toEqual([]);
   },
 );
+
+test.each([
+  ["/products/../../etc/passwd", 404],
+  ["/products/%2e%2e/%2e%2e/etc/passwd", 404],
+  ["//etc/passwd", 404],
+  ["/products/..", 400],
+  ["/products/%2e%2e", 400],
+  ["/products/..%2f..%2fetc%2fpasswd", 400],
+  ["/products/..%5c..%5cetc%5cpasswd", 400],
+  ["/products/..\\..\\etc\\passwd", 400],
+  ["/products/%252e%252e", 400],
+  ["/products/%c0%ae%c0%ae%c0%af", 400],
+  ["/products/house-blend%00", 400],
+  ["/products/house-blend\0", 400],
+  ["/products/house-blend%0d%0aSet-Cookie:%20a=b", 400],
+  ["/products/__proto__", 400],
+  [`/products/${"a".repeat(1_025)}`, 414],
+  [`/products/${"a".repeat(17_000)}`, 431],
+])("the path %.50j is answered with %i in JSON, and catalog is not asked", async (path, expected) => {
+  const { getRaw, asked } = await setUp();
+  const { status, headers, body } = await getRaw(path);
+  expect(status).toBe(expected);
+  expect(body).toEqual({
+    error: { code: expect.any(String) as string, message: expect.any(String) as string },
+  });
+  const known = ["connection", "content-length", "content-type", "date", "x-request-id"];
+  expect(Object.keys(headers).filter((name) => !known.includes(name))).toEqual([]);
+  expect(JSON.stringify(body)).not.toMatch(/root:|fastify|node_modules|FST_|HPE_|\.[jt]s\b/i);
+  expect(asked).toEqual([]);
+});
 
 test.each([
   [Code.NotFound, 404, "not_found"],

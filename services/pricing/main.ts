@@ -3,7 +3,7 @@ import { createApp, pricingConfig } from "./app";
 
 const env = readEnv();
 const log = createLogger(env);
-const consul = new Consul({ addresses: env.consulAddresses });
+const consul = new Consul({ addresses: env.consulAddresses, tokenFile: env.consulTokenFile });
 const config = new LiveConfig({ consul, service: env.serviceName, schema: pricingConfig, log });
 const health = new Health({ config });
 

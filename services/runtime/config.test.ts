@@ -59,6 +59,14 @@ test("without keys the defaults hold again", async () => {
   expect(config.current.percent).toBe(0);
 });
 
+test("the last good values stay when the token may no longer read the keys", async () => {
+  const headers = { "x-consul-results-filtered-by-acls": "true" };
+  await setUp({ index: 5, body: pairs({ percent: "20" }) }, { index: 6, status: 404, text: "", headers });
+  await until(() => agent.queries.length === 3);
+  expect(agent.indexes()).toEqual(["0", "5", "5"]);
+  expect(config.current.percent).toBe(20);
+});
+
 test.each([
   ["a value out of range", { percent: "91", currency: "CHF" }, /^percent: /],
   ["a value of another type", { percent: "much", currency: "CHF" }, /^percent: /],

@@ -1,7 +1,11 @@
+import { readFile } from "node:fs/promises";
+
 /** Where and how patiently the agents are asked. */
 export interface ConsulArgs {
   /** Base URLs of client agents; the one that answered last is asked first, the others when it fails. */
   readonly addresses: readonly string[];
+  /** Path of the file that holds the ACL token; every query reads it anew. @default queries without a token */
+  readonly tokenFile?: string | undefined;
   /** Time an agent may hold a blocking query, in milliseconds. @default 55000 */
   readonly waitMs?: number;
   /** Time an answer that is due may take, in milliseconds. @default 5000 */
@@ -19,19 +23,21 @@ export interface ConsulAnswer {
 /** A reader of Consul's HTTP API that survives the loss of an agent. */
 export class Consul {
   readonly #addresses: readonly string[];
+  readonly #tokenFile: string | undefined;
   readonly #waitMs: number;
   readonly #timeoutMs: number;
   #preferred = 0;
 
-  constructor({ addresses, waitMs = 55_000, timeoutMs = 5_000 }: ConsulArgs) {
+  constructor({ addresses, tokenFile, waitMs = 55_000, timeoutMs = 5_000 }: ConsulArgs) {
     this.#addresses = addresses;
+    this.#tokenFile = tokenFile;
     this.#waitMs = waitMs;
     this.#timeoutMs = timeoutMs;
   }
 
   /**
    * Answers when what is under the path is newer than the index, or when the wait is over; at once for index 0.
-   * Rejects when no agent gives a usable answer, with a reason for each.
+   * Rejects when no agent gives a usable answer, with a reason for each, or when there is no token to ask with.
    */
   async get(path: string, index: number, signal: AbortSignal): Promise<ConsulAnswer> {
     const first = this.#preferred;
@@ -39,8 +45,11 @@ export class Consul {
     for (let turn = 0; turn < this.#addresses.length; turn++) {
       const agent = (first + turn) % this.#addresses.length;
       const address = this.#addresses[agent] ?? "";
+      // Anew for each agent: the one before may have held its query until the token was revoked.
+      const headers =
+        this.#tokenFile === undefined ? {} : { "x-consul-token": await tokenIn(this.#tokenFile) };
       try {
-        const answer = await this.#ask(address, path, index, signal);
+        const answer = await this.#ask(address, path, index, headers, signal);
         this.#preferred = agent;
         return answer;
       } catch (error) {
@@ -51,13 +60,22 @@ export class Consul {
     throw new Error(faults.join("; "));
   }
 
-  async #ask(address: string, path: string, index: number, signal: AbortSignal): Promise<ConsulAnswer> {
+  async #ask(
+    address: string,
+    path: string,
+    index: number,
+    headers: Record<string, string>,
+    signal: AbortSignal,
+  ): Promise<ConsulAnswer> {
     const url = new URL(path, address);
     url.searchParams.set("index", String(index));
     url.searchParams.set("wait", `${this.#waitMs}ms`);
     // An agent adds up to a sixteenth to the wait, so that not all queries end at once.
     const heldMs = index === 0 ? 0 : Math.ceil(this.#waitMs * (1 + 1 / 16));
     const response = await fetch(url, {
+      headers,
+      // An agent redirects nothing that is asked here, and fetch would carry the token to wherever it is sent.
+      redirect: "manual",
       signal: AbortSignal.any([signal, AbortSignal.timeout(heldMs + this.#timeoutMs)]),
     });
     if (response.status !== 200 && response.status !== 404) {
@@ -65,11 +83,37 @@ export class Consul {
       throw new Error(`status ${response.status}`);
     }
     const body = await response.text();
+    const value: unknown = response.status === 404 ? undefined : JSON.parse(body);
+    // Without the right to read, Consul answers with an empty list and not with an error. Taken as a view, a policy
+    // that is wrong or late would end every call. A list that is merely shorter is a view: whoever wrote the policy
+    // may have meant that. Consul sends no such header to the anonymous token, which is why a token is insisted on.
+    if (response.headers.get("x-consul-results-filtered-by-acls") === "true" && isNothing(value)) {
+      throw new Error("the token does not allow to read all of it");
+    }
     return {
-      value: response.status === 404 ? undefined : JSON.parse(body),
+      value,
       index: indexOf(response.headers.get("x-consul-index")),
     };
   }
+}
+
+/** Never shows what the file holds: half a token is a secret too, and so is what fetch would say about it. */
+async function tokenIn(file: string): Promise<string> {
+  const content = await readFile(file, "utf8").catch((error: unknown) => {
+    throw new Error(`token file ${file}: ${(error as NodeJS.ErrnoException).code ?? "cannot be read"}`);
+  });
+  const token = content.trim();
+  if (!/^[!-~]+$/.test(token)) {
+    throw new Error(
+      `token file ${file}: expected one token, got ${token === "" ? "nothing" : "something else"}`,
+    );
+  }
+  return token;
+}
+
+/** Nothing under the path (404), or an empty list. */
+function isNothing(value: unknown): boolean {
+  return value === undefined || (Array.isArray(value) && value.length === 0);
 }
 
 /** With an index below 1, or none, every following query would be answered at once. */

@@ -33,3 +33,17 @@ test("every fault is named at once, in one line, with what was expected and what
 test.each(["", "65536", "-1", "80.5", "0x50", "8080 "])("the port %j is refused", (PORT) => {
   expect(() => parseEnv({ ...good, PORT })).toThrow("PORT: expected a port from 1 to 65535");
 });
+
+test("the file of the token is taken from an absolute path", () => {
+  const source = { ...good, CONSUL_HTTP_TOKEN_FILE: "/run/consul/token" };
+  expect(parseEnv(source).consulTokenFile).toBe("/run/consul/token");
+});
+
+test.each(["", "5ca1ab1e-0000-4000-8000-c0ffee000001"])(
+  "%j in place of the file of the token is refused, and not shown",
+  (CONSUL_HTTP_TOKEN_FILE) => {
+    expect(() => parseEnv({ ...good, CONSUL_HTTP_TOKEN_FILE })).toThrow(
+      new Error("environment: CONSUL_HTTP_TOKEN_FILE: expected the absolute path of a file"),
+    );
+  },
+);

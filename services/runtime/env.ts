@@ -10,6 +10,8 @@ export interface Env {
   readonly port: number;
   /** Base URLs of the Consul client agents, in order of preference. From `CONSUL_HTTP_ADDRS`, comma-separated. */
   readonly consulAddresses: readonly string[];
+  /** Path of the file that holds the ACL token for Consul. From `CONSUL_HTTP_TOKEN_FILE`. @default no token */
+  readonly consulTokenFile?: string | undefined;
   /** Least severe level that is logged. From `LOG_LEVEL`. @default "info" */
   readonly logLevel: LogLevel;
 }
@@ -35,6 +37,8 @@ const variables = z.object({
     .string(expected("URLs of Consul agents"))
     .transform((list) => list.split(",").map((url) => url.trim()))
     .pipe(z.array(z.url({ protocol: /^https?$/, ...expected("http://HOST:PORT, separated by commas") }))),
+  // What is refused here is not shown: it may be the token itself.
+  CONSUL_HTTP_TOKEN_FILE: z.string().startsWith("/", "expected the absolute path of a file").optional(),
   LOG_LEVEL: z.enum(logLevels, expected(logLevels.join(", "))).default("info"),
 });
 
@@ -60,6 +64,7 @@ export function parseEnv(source: Readonly<Record<string, string | undefined>>): 
     instanceName: data.INSTANCE_NAME,
     port: data.PORT,
     consulAddresses: data.CONSUL_HTTP_ADDRS,
+    consulTokenFile: data.CONSUL_HTTP_TOKEN_FILE,
     logLevel: data.LOG_LEVEL,
   };
 }

@@ -9,7 +9,7 @@ let agent: Awaited<ReturnType<typeof scriptedAgent>>;
 async function setUp(...script: Step[]): Promise<void> {
   agent = await scriptedAgent(...script);
   registry = new ConsulRegistry(
-    new Consul({ addresses: [agent.address], timeoutMs: 150 }),
+    new Consul({ addresses: [agent.address], timeoutMs: 1_000 }),
     recordedLog().log,
   );
 }
@@ -59,6 +59,29 @@ test("the last known instances stay while no agent answers", async () => {
   await until(() => agent.queries.length === 3);
   expect(registry.instances("catalog").map(({ id }) => id)).toEqual(["catalog-1"]);
   expect(registry.isReady()).toBe(true);
+});
+
+test("the last known instances stay when the token may no longer read them, until it may again", async () => {
+  const headers = { "x-consul-results-filtered-by-acls": "true" };
+  await setUp(
+    { index: 5, body: [entry("catalog-1")] },
+    { index: 6, body: [], headers },
+    { index: 6, body: [], headers },
+    { index: 7, body: [entry("catalog-2")] },
+  );
+  await registry.follow("catalog");
+  await until(() => agent.queries.length === 3);
+  expect(registry.instances("catalog").map(({ id }) => id)).toEqual(["catalog-1"]);
+  await until(() => agent.queries.length === 5);
+  expect(agent.indexes()).toEqual(["0", "5", "5", "5", "7"]);
+  expect(registry.instances("catalog").map(({ id }) => id)).toEqual(["catalog-2"]);
+});
+
+test("a list that is empty to a token that may read it is a view", async () => {
+  await setUp({ index: 5, body: [entry("catalog-1")] }, { index: 6, body: [] });
+  await registry.follow("catalog");
+  await until(() => agent.queries.length === 3);
+  expect(registry.instances("catalog")).toEqual([]);
 });
 
 test("an answer of another shape changes nothing", async () => {

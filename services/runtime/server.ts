@@ -8,6 +8,7 @@ import Fastify, {
 import { toHttpError } from "./errors";
 import type { Health } from "./health";
 import type { Logger } from "./logger";
+import { limits, refusalOf, refuseUnreadable } from "./refusals";
 import { asRequest, requestIdHeader, requestIdOf } from "./request-id";
 
 /** What a server is made of. */
@@ -19,26 +20,30 @@ export interface ServerArgs {
 /** Longest body of a request, in bytes. */
 export const maxBodyBytes = 64 * 1024;
 
-/** Time in which a whole request must have arrived, in milliseconds. */
-const requestTimeoutMs = 10_000;
-
 /** An HTTP server with `/live` and `/ready`, request ids, one log line a request, and JSON for every error. */
 export function createServer({ log, health }: ServerArgs): FastifyInstance {
   const app = Fastify({
     loggerInstance: log,
     logController: new OneLineARequest({ requestIdLogLabel: "requestId" }),
     bodyLimit: maxBodyBytes,
-    requestTimeout: requestTimeoutMs,
+    http: limits,
+    // Fastify would set its own, which is none.
+    requestTimeout: limits.requestTimeout,
+    clientErrorHandler: refuseUnreadable(log),
     requestIdHeader: false,
     genReqId: requestIdOf,
     // What still arrives on an open connection while the server closes is answered, as the last on it.
     return503OnClosing: false,
     routerOptions: { maxParamLength: 1_024 },
-    frameworkErrors: answerError,
+    frameworkErrors: answerUnroutable,
   });
   app.addHook("onRequest", (request, reply, done) => {
     reply.header(requestIdHeader, request.id);
-    done();
+    const refusal = refusalOf(request.raw);
+    if (refusal !== undefined) {
+      reply.header("connection", "close");
+    }
+    done(refusal);
   });
   app.addHook("preHandler", (request, _reply, done) => {
     asRequest(request.id, done);
@@ -64,12 +69,23 @@ class OneLineARequest extends LogController {
 
   override requestCompleted(
     error: Error | null | undefined,
-    { method, url, log }: FastifyRequest,
+    request: FastifyRequest,
     reply: FastifyReply,
   ): void {
-    const { statusCode: status, elapsedTime } = reply;
-    log.info({ method, url, status, ms: Math.round(elapsedTime), ...(error && { err: error }) }, "request");
+    logRequest(request, reply, error ?? undefined);
   }
+}
+
+function logRequest({ method, url, log }: FastifyRequest, reply: FastifyReply, error?: Error): void {
+  const { statusCode: status, elapsedTime } = reply;
+  log.info({ method, url, status, ms: Math.round(elapsedTime), ...(error && { err: error }) }, "request");
+}
+
+/** Fastify runs no hook and logs no line for an address that it cannot route. */
+function answerUnroutable(error: FastifyError, request: FastifyRequest, reply: FastifyReply): void {
+  reply.header(requestIdHeader, request.id);
+  answerError(error, request, reply);
+  logRequest(request, reply);
 }
 
 function answerError(error: FastifyError, request: FastifyRequest, reply: FastifyReply): void {

@@ -7,6 +7,8 @@ export interface Step {
   readonly status?: number;
   /** The X-Consul-Index; no header when left out. */
   readonly index?: number | string;
+  /** Further headers. */
+  readonly headers?: Readonly<Record<string, string>>;
   /** Sent as JSON. */
   readonly body?: unknown;
   /** Sent as it is, in place of a body. */
@@ -18,8 +20,10 @@ export interface Step {
 /** A Consul agent that answers as its script says, and holds every query after that. */
 export async function scriptedAgent(...script: Step[]) {
   const queries: URL[] = [];
+  const tokens: unknown[] = [];
   const server = createServer((request, response) => {
     queries.push(new URL(request.url ?? "", "http://agent"));
+    tokens.push(request.headers["x-consul-token"]);
     play(script.shift() ?? { fault: "hang" }, request, response);
   });
   await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
@@ -27,6 +31,8 @@ export async function scriptedAgent(...script: Step[]) {
     address: `http://127.0.0.1:${(server.address() as AddressInfo).port}`,
     /** Every query, in order. */
     queries,
+    /** The token that each query came with. */
+    tokens,
     /** The index that each query asked with. */
     indexes: () => queries.map((query) => query.searchParams.get("index")),
     close: () =>
@@ -40,14 +46,17 @@ export async function scriptedAgent(...script: Step[]) {
 }
 
 function play(
-  { status = 200, index, body, text, fault }: Step,
+  { status = 200, index, headers, body, text, fault }: Step,
   request: IncomingMessage,
   response: ServerResponse,
 ): void {
   if (fault === "reset") {
     request.socket.destroy();
   } else if (fault === undefined) {
-    response.writeHead(status, index === undefined ? {} : { "x-consul-index": String(index) });
+    response.writeHead(status, {
+      ...headers,
+      ...(index !== undefined && { "x-consul-index": String(index) }),
+    });
     response.end(text ?? JSON.stringify(body));
   }
 }

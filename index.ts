@@ -1,7 +1,9 @@
 import * as pulumi from "@pulumi/pulumi";
 import { bundleServices } from "./bundle";
+import { AccessControl } from "./components/access-control";
 import { Cluster } from "./components/cluster";
 import { Images } from "./components/images";
+import { KeyMaterial } from "./components/key-material";
 import { Monitor } from "./components/monitor";
 import { Service } from "./components/service";
 import { preflight } from "./preflight";
@@ -15,16 +17,28 @@ export = async () => {
   const bundled = await bundleServices(settings.services);
 
   const images = new Images("images", settings);
+  const keys = settings.insecure ? undefined : new KeyMaterial("keys", settings);
   const datacenter = new Cluster(
     "consul",
-    { ...settings, owner, imageId: images.consulId },
+    { ...settings, owner, keys, imageId: images.consulId },
     { dependsOn: images },
   );
+  const access =
+    datacenter.agentSecrets === undefined
+      ? undefined
+      : new AccessControl("access", {
+          ...settings,
+          owner,
+          datacenter,
+          agentSecrets: datacenter.agentSecrets,
+          imageId: images.consulId,
+        });
 
   const monitor = {
     ...settings,
     owner,
     datacenter,
+    credentials: access?.monitor,
     imageId: images.monitorId,
     memoryMb: settings.monitorMemoryMb,
   };
@@ -35,7 +49,14 @@ export = async () => {
     (service) =>
       new Service(
         service.name,
-        { ...settings, ...service, owner, datacenter, baseImage: images.nodeName },
+        {
+          ...settings,
+          ...service,
+          owner,
+          datacenter,
+          credentials: access?.services.get(service.name),
+          baseImage: images.nodeName,
+        },
         { dependsOn: images },
       ),
   );
@@ -46,6 +67,9 @@ export = async () => {
     ...gatewayUrl(services),
     dnsAddress: datacenter.dnsAddress,
     datacenter: settings.datacenter,
+    caCertificate: keys?.caCertificate,
+    certificateExpiries: keys?.expiries,
+    managementToken: keys?.managementToken,
     members: datacenter.members,
     services: Object.fromEntries(services.map((service) => [service.name, service.instances])),
   };

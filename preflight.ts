@@ -3,6 +3,7 @@ import { createServer } from "node:net";
 import { promisify } from "node:util";
 import * as pulumi from "@pulumi/pulumi";
 import { overlap } from "./components/addresses";
+import { SECRETS_FOLDER } from "./components/agent";
 import type { Owner } from "./components/container";
 import { fault } from "./fault";
 
@@ -12,6 +13,8 @@ export interface Claim {
   readonly owner: Owner;
   /** The network's addresses, as `10.87.0.0/24`. */
   readonly subnet: string;
+  /** Whether the datacenter shall run without encryption, certificates and access control. */
+  readonly insecure: boolean;
   /** Address of the host that ports listen on. */
   readonly bindAddress: string;
   /** Ports of the host, each with the setting that asks for it. */
@@ -29,6 +32,7 @@ interface Network {
 interface Container {
   readonly Name: string;
   readonly Config: { readonly Labels: Record<string, string> };
+  readonly Mounts: readonly { readonly Destination: string }[];
   readonly HostConfig: {
     readonly PortBindings: Record<string, readonly { HostIp: string; HostPort: string }[] | null> | null;
   };
@@ -46,6 +50,7 @@ export async function preflight(claim: Claim): Promise<void> {
   ]);
   const faults = [
     ...subnetFaults(claim, networks),
+    ...securityFaults(claim, containers),
     ...(await portFaults(claim, containers)),
     ...(await imageFaults(claim)),
   ];
@@ -63,6 +68,21 @@ function subnetFaults({ owner, subnet }: Claim, networks: readonly Network[]): s
             `subnet ${subnet} overlaps ${config.Subnet ?? ""} of the Docker network ${Name}; set consul-docker:subnet to a free one`,
         ),
     );
+}
+
+/** Agents of one kind do not understand those of the other: servers replaced one by one would lose their quorum. */
+function securityFaults({ owner, insecure }: Claim, containers: readonly Container[]): string[] {
+  const differs = containers.some(
+    ({ Config, Mounts }) =>
+      isOwn(owner, Config.Labels) &&
+      Config.Labels["consul-docker.role"] === "server" &&
+      Mounts.some(({ Destination }) => Destination === SECRETS_FOLDER) === insecure,
+  );
+  return differs
+    ? [
+        "consul-docker:insecure cannot change while the datacenter runs; set it back, or run npm run down first",
+      ]
+    : [];
 }
 
 async function portFaults(

@@ -1,5 +1,8 @@
 import { isIPv4 } from "node:net";
 
+/** The most client agents that a datacenter may have. */
+export const MAX_CLIENTS = 100;
+
 // Where the fixed addresses begin, counted from the network's own; the gateway has the first.
 const FIRST_SERVER = 11;
 const FIRST_CLIENT = 21;
@@ -42,6 +45,11 @@ export function parseSubnet(cidr: string): Subnet | undefined {
 /** Where this host reaches a port that listens on `bindAddress`. */
 export function reachableAt(bindAddress: string): string {
   return bindAddress === "0.0.0.0" ? "127.0.0.1" : bindAddress;
+}
+
+/** Whether what listens on `address` is reached from this host only. */
+export function isLoopback(address: string): boolean {
+  return overlap(address, "127.0.0.0/8");
 }
 
 /** Whether two networks, as `10.87.0.0/24`, share an address. */

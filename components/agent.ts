@@ -1,5 +1,8 @@
+import { readFileSync } from "node:fs";
+import { join } from "node:path";
+import type * as docker from "@pulumi/docker";
 import type * as pulumi from "@pulumi/pulumi";
-import type { Owner } from "./container";
+import { containerArgs, type MountedVolume, type Owner } from "./container";
 
 /** What a Consul agent of either kind needs from the rest of the stack. */
 export interface AgentArgs {
@@ -19,30 +22,110 @@ export interface AgentArgs {
   readonly memoryMb: number;
   /** trace, debug, info, warn or error. */
   readonly logLevel: string;
+  /** Volume with the agent's keys and tokens. @default none: no encryption, no certificates, no access control */
+  readonly secretsVolume?: pulumi.Input<string> | undefined;
   /** Seconds that the agent may take to become healthy. @default 120 */
   readonly readyTimeoutSeconds?: number;
+}
+
+/** What servers and clients differ in. */
+export interface AgentSpec {
+  readonly role: "server" | "client";
+  /** Configuration beside what all agents share. */
+  readonly config: Readonly<Record<string, unknown>>;
+  /** Name of the script in this folder that says whether the agent is healthy, and its arguments. */
+  readonly health: readonly [script: string, ...args: string[]];
+  /** Seconds between SIGTERM and SIGKILL. */
+  readonly stopTimeoutSeconds: number;
+  /** Whether it serves the API by HTTPS. @default false */
+  readonly https?: boolean;
+  /** Volumes beside the one with secrets. */
+  readonly volumes?: Readonly<Record<string, MountedVolume>>;
 }
 
 /** User and group of the image hashicorp/consul. */
 export const CONSUL_USER = "100:1000";
 
-/** Where the image's entry point looks for configuration. */
-export const AGENT_CONFIG_FILE = "/consul/config/agent.json";
+/** Where an agent finds its keys and tokens. */
+export const SECRETS_FOLDER = "/consul/secrets";
 
-/** The image's entry point must not try to change owners: it has no right to, and no need. */
-export const AGENT_ENVS = ["CONSUL_DISABLE_PERM_MGMT=true"];
+// The image's entry point writes CONSUL_LOCAL_CONFIG there: in memory, since everything else is read-only.
+const CONFIG_FOLDER = "/consul/config";
 
-/** The part of an agent's configuration that servers and clients share. */
-export function agentConfig(nodeName: string, args: AgentArgs): Record<string, unknown> {
+/** Arguments of an agent's container. */
+export function agentContainer(name: string, args: AgentArgs, spec: AgentSpec): docker.ContainerArgs {
+  const { secretsVolume } = args;
+  return {
+    ...containerArgs({
+      owner: args.owner,
+      role: spec.role,
+      imageId: args.imageId,
+      attachment: { networkId: args.networkId, alias: name, address: args.address },
+      memoryMb: args.memoryMb,
+      user: CONSUL_USER,
+      healthTest: healthTest(...spec.health),
+      healthIntervalSeconds: 2,
+      readyTimeoutSeconds: args.readyTimeoutSeconds ?? 120,
+      stopTimeoutSeconds: spec.stopTimeoutSeconds,
+      scratch: { [CONFIG_FOLDER]: "size=1m,uid=100,gid=1000,mode=0700" },
+      volumes: {
+        ...spec.volumes,
+        ...(secretsVolume === undefined
+          ? {}
+          : { [SECRETS_FOLDER]: { volumeName: secretsVolume, readOnly: true } }),
+      },
+    }),
+    command: ["agent", ...(secretsVolume === undefined ? [] : [`-config-dir=${SECRETS_FOLDER}`])],
+    envs: [
+      // The entry point must not try to change owners: it has no right to, and no need.
+      "CONSUL_DISABLE_PERM_MGMT=true",
+      `CONSUL_LOCAL_CONFIG=${JSON.stringify({
+        ...sharedConfig(name, args),
+        ...spec.config,
+        ...(secretsVolume === undefined ? {} : securityConfig(spec)),
+      })}`,
+    ],
+  };
+}
+
+function sharedConfig(nodeName: string, args: AgentArgs): Record<string, unknown> {
   return {
     datacenter: args.datacenter,
     node_name: nodeName,
     bind_addr: args.address,
-    client_addr: "0.0.0.0",
     retry_join: args.serverNames.filter((server) => server !== nodeName),
     // A server that starts before its peers asks for them again soon, and never gives up.
     retry_interval: "1s",
     log_level: args.logLevel,
     disable_update_check: true,
   };
+}
+
+/** The gossip key and the tokens are in files of their own, which Consul reads together with this. */
+function securityConfig({ role, https }: AgentSpec): Record<string, unknown> {
+  const pair = (name: string) => ({
+    cert_file: `${SECRETS_FOLDER}/${name}.pem`,
+    key_file: `${SECRETS_FOLDER}/${name}-key.pem`,
+  });
+  const isServer = role === "server";
+  return {
+    encrypt_verify_incoming: true,
+    encrypt_verify_outgoing: true,
+    acl: { enabled: true, default_policy: "deny", enable_token_persistence: true },
+    tls: {
+      defaults: { ca_file: `${SECRETS_FOLDER}/ca.pem`, verify_outgoing: true },
+      internal_rpc: {
+        verify_server_hostname: true,
+        ...(isServer ? { verify_incoming: true, ...pair("server") } : {}),
+      },
+      ...(https === true ? { https: { verify_incoming: false, ...pair("api") } } : {}),
+    },
+    // A client asks the servers for its certificate, by its agent token, and for the next one before that expires.
+    auto_encrypt: isServer ? { allow_tls: true } : { tls: true },
+  };
+}
+
+function healthTest(script: string, ...args: readonly string[]): string[] {
+  const text = (file: string) => readFileSync(join(__dirname, file), "utf8");
+  return ["sh", "-c", text("agent-health.sh") + text(script), script, ...args];
 }

@@ -1,7 +1,7 @@
 import * as docker from "@pulumi/docker";
 import * as pulumi from "@pulumi/pulumi";
-import { AGENT_CONFIG_FILE, AGENT_ENVS, agentConfig, CONSUL_USER, type AgentArgs } from "./agent";
-import { containerArgs, containerOptions } from "./container";
+import { agentContainer, type AgentArgs } from "./agent";
+import { containerOptions } from "./container";
 
 /** The ports of a client agent that the host publishes. */
 export interface PublishedPorts {
@@ -15,12 +15,17 @@ export interface PublishedPorts {
 
 /** What one client agent needs from the rest of the stack. */
 export interface ClientArgs extends AgentArgs {
+  /** Serves the API by HTTPS alone. */
+  readonly https: boolean;
   /** Ports on the host. @default none: the agent is reached from inside the network only */
   readonly publish?: PublishedPorts;
 }
 
-/** Port of the HTTP API in the network. */
-export const HTTP_PORT = 8500;
+/** Port of the API in the network. */
+export function apiPort(https: boolean): number {
+  return https ? 8501 : 8500;
+}
+
 const DNS_PORT = 53;
 
 /** A Consul client agent: HTTP API, UI and DNS for the network and, where it publishes them, for the host. */
@@ -35,22 +40,14 @@ export class Client extends pulumi.ComponentResource {
     this.container = new docker.Container(
       name,
       {
-        ...containerArgs({
-          owner: args.owner,
+        ...agentContainer(name, args, {
           role: "client",
-          imageId: args.imageId,
-          attachment: { networkId: args.networkId, alias: name, address: args.address },
-          memoryMb: args.memoryMb,
-          user: CONSUL_USER,
-          healthTest: ["sh", "-c", `wget -q -O - http://127.0.0.1:${HTTP_PORT}/v1/status/leader | grep -q :`],
-          healthIntervalSeconds: 2,
-          readyTimeoutSeconds: args.readyTimeoutSeconds ?? 120,
+          config: clientConfig(args),
+          health: ["client-health.sh"],
           stopTimeoutSeconds: 10,
+          https: args.https,
         }),
-        command: ["agent"],
-        envs: AGENT_ENVS,
-        ports: args.publish === undefined ? [] : dockerPorts(args.publish),
-        uploads: [{ file: AGENT_CONFIG_FILE, content: clientConfig(name, args), permissions: "0444" }],
+        ports: args.publish === undefined ? [] : dockerPorts(args.publish, args.https),
       },
       containerOptions({ parent: this }),
     );
@@ -60,23 +57,28 @@ export class Client extends pulumi.ComponentResource {
 }
 
 /** In the order in which Docker returns them: another order shows as a replacement every time. */
-function dockerPorts({ bindAddress, http, dns }: PublishedPorts): docker.types.input.ContainerPort[] {
+function dockerPorts(
+  { bindAddress, http, dns }: PublishedPorts,
+  https: boolean,
+): docker.types.input.ContainerPort[] {
   return [
     { internal: DNS_PORT, external: dns, ip: bindAddress, protocol: "tcp" },
     { internal: DNS_PORT, external: dns, ip: bindAddress, protocol: "udp" },
-    { internal: HTTP_PORT, external: http, ip: bindAddress, protocol: "tcp" },
+    { internal: apiPort(https), external: http, ip: bindAddress, protocol: "tcp" },
   ];
 }
 
-function clientConfig(name: string, args: ClientArgs): string {
-  return JSON.stringify({
-    ...agentConfig(name, args),
+function clientConfig({ https }: ClientArgs): Record<string, unknown> {
+  return {
     server: false,
+    client_addr: "0.0.0.0",
+    // Plain HTTP stays for the health check inside the container.
+    ...(https ? { addresses: { http: "127.0.0.1" } } : {}),
     // A client holds nothing: it leaves when it stops, so that no failed member stays behind.
     leave_on_terminate: true,
-    ports: { dns: DNS_PORT },
+    ports: { dns: DNS_PORT, ...(https ? { https: apiPort(https) } : {}) },
     // Docker's resolver: it knows the containers that registrations name, and the world outside.
     recursors: ["127.0.0.11"],
     ui_config: { enabled: true },
-  });
+  };
 }

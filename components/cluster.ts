@@ -1,10 +1,23 @@
 import * as consul from "@pulumi/consul";
+import * as docker from "@pulumi/docker";
 import * as pulumi from "@pulumi/pulumi";
 import { parseSubnet, reachableAt, type Subnet } from "./addresses";
-import { Client, HTTP_PORT } from "./client";
-import type { Owner } from "./container";
+import { CONSUL_USER } from "./agent";
+import { apiPort, Client } from "./client";
+import { labelList, physicalName, type Owner } from "./container";
+import type { KeyMaterial } from "./key-material";
+import { SecretFiles, type SecretFolder } from "./secret-files";
 import { Network } from "./network";
 import { Server } from "./server";
+
+/** Files of an agent's configuration, of which Consul lets the later override the former. */
+export const JOIN_FILE = "join.json";
+export const TOKENS_FILE = "tokens.json";
+
+/** The configuration that gives an agent its tokens. */
+export function tokenConfig(tokens: Readonly<Record<string, pulumi.Input<string>>>): pulumi.Output<string> {
+  return pulumi.jsonStringify({ acl: { tokens } });
+}
 
 /** What a datacenter needs from the rest of the stack. */
 export interface ClusterArgs {
@@ -20,6 +33,10 @@ export interface ClusterArgs {
   readonly subnet: string;
   /** ID of the Consul image. */
   readonly imageId: pulumi.Input<string>;
+  /** What encryption, certificates and access control are built on. @default none of these */
+  readonly keys?: KeyMaterial | undefined;
+  /** Serves the API and the UI by HTTPS alone; needs `keys`. */
+  readonly https: boolean;
   /** Address of the host that published ports listen on. */
   readonly bindAddress: string;
   /** Port of the HTTP API and the UI on the host. */
@@ -46,6 +63,10 @@ export interface Member {
 
 /** What monitors and services need of the datacenter that they belong to. */
 export interface Datacenter {
+  /** Its name. */
+  readonly datacenter: string;
+  /** Certificate of the authority that the agents' HTTPS is verified by, in PEM; undefined where they serve HTTP. */
+  readonly caCertificate: pulumi.Output<string> | undefined;
   /** ID of the network. */
   readonly networkId: pulumi.Output<string>;
   /** Base URLs of the HTTP API in the network, one a client agent. */
@@ -60,6 +81,14 @@ export interface Datacenter {
   readonly ready: pulumi.Resource[];
 }
 
+/** The volumes with the agents' keys, to which their tokens are added. */
+export interface AgentSecrets {
+  /** All agents, each with its volume. */
+  readonly agents: readonly (Member & { readonly volume: docker.Volume })[];
+  /** What carries the keys. */
+  readonly files: SecretFiles;
+}
+
 /** A Consul datacenter on one engine: its network, servers and client agents. */
 export class Cluster extends pulumi.ComponentResource implements Datacenter {
   /** All agents, servers first. */
@@ -68,6 +97,10 @@ export class Cluster extends pulumi.ComponentResource implements Datacenter {
   public readonly httpApiUrl: pulumi.Output<string>;
   /** `ADDRESS:PORT` of DNS on the host. */
   public readonly dnsAddress: pulumi.Output<string>;
+  /** Where the tokens of the agents go, by the agents' names; undefined without access control. */
+  public readonly agentSecrets: AgentSecrets | undefined;
+  public readonly datacenter: string;
+  public readonly caCertificate: pulumi.Output<string> | undefined;
   public readonly networkId: pulumi.Output<string>;
   public readonly agentUrls: readonly string[];
   public readonly dnsServers: readonly string[];
@@ -96,29 +129,37 @@ export class Cluster extends pulumi.ComponentResource implements Datacenter {
     const serverNames = planned("server").map((member) => member.name);
 
     const network = new Network(name, { owner: args.owner, subnet }, { parent: this });
-    const common = { ...args, serverNames, networkId: network.networkId };
+    const { keys, https } = args;
+    const secrets = keys === undefined ? undefined : this.#agentSecrets(args, keys, members);
+    const agent = ({ name: member, address }: Member) => ({
+      ...args,
+      serverNames,
+      networkId: network.networkId,
+      address,
+      secretsVolume: secrets?.agents.find((one) => one.name === member)?.volume.name,
+    });
+    const started = secrets === undefined ? [] : [secrets.files];
 
     // One after the other, each healthy before the next: a change then never takes two servers at a time.
     const servers: Server[] = [];
-    for (const { name: server, address } of planned("server")) {
+    for (const server of planned("server")) {
       servers.push(
         new Server(
-          server,
-          { ...common, address, memoryMb: args.serverMemoryMb },
-          { parent: this, dependsOn: servers.slice(-1) },
+          server.name,
+          { ...agent(server), memoryMb: args.serverMemoryMb },
+          { parent: this, dependsOn: [...started, ...servers.slice(-1)] },
         ),
       );
     }
 
     // The first client alone, then the others: a change never takes all of them at a time.
     const clients: Client[] = [];
-    for (const { name: client, address } of planned("client")) {
+    for (const client of planned("client")) {
       clients.push(
         new Client(
-          client,
+          client.name,
           {
-            ...common,
-            address,
+            ...agent(client),
             memoryMb: args.clientMemoryMb,
             ...(clients.length === 0
               ? { publish: { bindAddress: args.bindAddress, http: args.httpPort, dns: args.dnsPort } }
@@ -134,19 +175,87 @@ export class Cluster extends pulumi.ComponentResource implements Datacenter {
     this.ready = clients;
     this.store = first.volume;
     this.networkId = network.networkId;
-    this.agentUrls = planned("client").map((client) => `http://${client.name}:${HTTP_PORT}`);
+    this.datacenter = args.datacenter;
+    this.agentSecrets = secrets;
+    this.caCertificate = https ? keys?.caCertificate : undefined;
+    const scheme = https ? "https" : "http";
+    this.agentUrls = planned("client").map((client) => `${scheme}://${client.name}:${apiPort(https)}`);
     this.dnsServers = planned("client").map((client) => client.address);
     // Plain values, known at preview: an unknown address would make every registration unknown.
     this.provider = new consul.Provider(
       name,
-      { address: `${host}:${args.httpPort}`, scheme: "http", datacenter: args.datacenter },
+      {
+        address: `${host}:${args.httpPort}`,
+        scheme,
+        datacenter: args.datacenter,
+        ...(keys === undefined ? {} : { token: keys.managementToken }),
+        ...(this.caCertificate === undefined ? {} : { caPem: this.caCertificate }),
+      },
       { parent: this },
     );
     this.members = pulumi.output(members);
-    this.httpApiUrl = pulumi.output(`http://${host}:${args.httpPort}`);
+    this.httpApiUrl = pulumi.output(`${scheme}://${host}:${args.httpPort}`);
     this.dnsAddress = pulumi.output(`${host}:${args.dnsPort}`);
     this.registerOutputs({ members: this.members, httpApiUrl: this.httpApiUrl, dnsAddress: this.dnsAddress });
   }
+
+  #agentSecrets(args: ClusterArgs, keys: KeyMaterial, members: readonly Member[]): AgentSecrets {
+    const { owner, imageId } = args;
+    const agents = members.map((member) => ({
+      ...member,
+      volume: new docker.Volume(
+        `${member.name}-secrets`,
+        { name: physicalName(owner, `${member.name}-secrets`), labels: labelList(owner, member.role) },
+        { parent: this, deleteBeforeReplace: true },
+      ),
+    }));
+    const folders = agents.map(({ name, role, volume }): [string, SecretFolder] => [
+      name,
+      {
+        volumeName: volume.name,
+        reader: CONSUL_USER,
+        files: role === "server" ? serverKeys(keys) : clientKeys(keys, args.https),
+      },
+    ]);
+    const files = new SecretFiles(
+      "keys",
+      { owner, imageId, folders: Object.fromEntries(folders) },
+      { parent: this },
+    );
+    return { agents, files };
+  }
+}
+
+function serverKeys(keys: KeyMaterial): SecretFolder["files"] {
+  return {
+    ...commonKeys(keys),
+    "server.pem": keys.server.certificate,
+    "server-key.pem": keys.server.key,
+    // For the health check, which must see the peers before there is a leader to ask about tokens,
+    "recovery-token": keys.recoveryToken,
+    "recovery.json": tokenConfig({ agent_recovery: keys.recoveryToken }),
+    // and the state of autopilot afterwards.
+    "management-token": keys.managementToken,
+  };
+}
+
+/**
+ * A client needs a token to be given a certificate, and no token can be made before there is a client to make it
+ * through. So it joins with the management token, until its own is there: `tokens.json` overrides `join.json`.
+ */
+function clientKeys(keys: KeyMaterial, https: boolean): SecretFolder["files"] {
+  return {
+    ...commonKeys(keys),
+    [JOIN_FILE]: tokenConfig({ agent: keys.managementToken }),
+    ...(https ? { "api.pem": keys.api.certificate, "api-key.pem": keys.api.key } : {}),
+  };
+}
+
+function commonKeys(keys: KeyMaterial): SecretFolder["files"] {
+  return {
+    "ca.pem": keys.caCertificate,
+    "gossip.json": keys.gossipKey.apply((encrypt) => JSON.stringify({ encrypt })),
+  };
 }
 
 function plan({ servers, clients }: ClusterArgs, subnet: Subnet): Member[] {

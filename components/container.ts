@@ -11,7 +11,7 @@ export interface Owner {
 }
 
 /** What a container does for the datacenter. */
-export type Role = "network" | "server" | "client" | "monitor" | "service";
+export type Role = "network" | "server" | "client" | "monitor" | "service" | "secrets";
 
 /** A network that containers join. */
 export interface Attachment {
@@ -45,7 +45,27 @@ export interface ContainerSpec {
   readonly readyTimeoutSeconds: number;
   /** Seconds between SIGTERM and SIGKILL. */
   readonly stopTimeoutSeconds: number;
+  /** Folders in memory that it may write to, beside /tmp, each with its mount options. @default none */
+  readonly scratch?: Readonly<Record<string, string>>;
+  /** Volumes, by the folder that they appear as. @default none */
+  readonly volumes?: Readonly<Record<string, MountedVolume>>;
 }
+
+/** A volume as a container sees it. */
+export interface MountedVolume {
+  /** Name of the volume. */
+  readonly volumeName: pulumi.Input<string>;
+  /** Whether the container may only read it. */
+  readonly readOnly: boolean;
+}
+
+/** What takes every right from a container that it has no use for, and bounds its log. */
+export const UNPRIVILEGED = {
+  capabilities: { drops: ["ALL"] },
+  securityOpts: ["no-new-privileges:true"],
+  logDriver: "json-file",
+  logOpts: { "max-file": "3", "max-size": "10m" },
+};
 
 /** Name of a container, volume or network on the engine: unique to the stack. */
 export function physicalName(owner: Owner, name: string): string {
@@ -66,10 +86,14 @@ export function labelList(owner: Owner, role: Role): { label: string; value: str
   return Object.entries(labels(owner, role)).map(([label, value]) => ({ label, value }));
 }
 
+// Processes and threads of one user on the whole host: the provider has no argument for a limit by container.
+const MAX_PROCESSES = 4096;
+
 /** Arguments of a container that is bounded, unprivileged, restarted, and waited for until it is healthy. */
 export function containerArgs(spec: ContainerSpec): docker.ContainerArgs {
   const { attachment } = spec;
   return {
+    ...UNPRIVILEGED,
     name: physicalName(spec.owner, attachment.alias),
     image: spec.imageId,
     hostname: attachment.alias,
@@ -78,10 +102,13 @@ export function containerArgs(spec: ContainerSpec): docker.ContainerArgs {
     memory: spec.memoryMb,
     // Equal to memory: no swap. Left out, the engine's own default shows as a difference for ever.
     memorySwap: spec.memoryMb,
-    capabilities: { drops: ["ALL"] },
-    securityOpts: ["no-new-privileges:true"],
-    logDriver: "json-file",
-    logOpts: { "max-file": "3", "max-size": "10m" },
+    ulimits: [{ name: "nproc", soft: MAX_PROCESSES, hard: MAX_PROCESSES }],
+    readOnly: true,
+    tmpfs: { "/tmp": "size=16m", ...spec.scratch },
+    volumes: Object.entries(spec.volumes ?? {}).map(([containerPath, volume]) => ({
+      containerPath,
+      ...volume,
+    })),
     labels: labelList(spec.owner, spec.role),
     networksAdvanced: [
       {

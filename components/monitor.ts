@@ -1,5 +1,7 @@
 import * as docker from "@pulumi/docker";
 import * as pulumi from "@pulumi/pulumi";
+import { CREDENTIALS_FOLDER, type Credentials } from "./access-control";
+import { CONSUL_USER } from "./agent";
 import type { Datacenter } from "./cluster";
 import { containerArgs, containerOptions, type Owner } from "./container";
 
@@ -11,6 +13,8 @@ export interface MonitorArgs {
   readonly imageId: pulumi.Input<string>;
   /** The datacenter whose checks it runs. */
   readonly datacenter: Datacenter;
+  /** What it shows to Consul. @default nothing: there is no access control */
+  readonly credentials?: Credentials | undefined;
   /** Number of the monitor, from 1: each works through another client agent, as far as there are enough. */
   readonly number: number;
   /** Memory limit in MiB. */
@@ -19,7 +23,8 @@ export interface MonitorArgs {
   readonly logLevel: string;
 }
 
-const CONFIG_FILE = "/etc/consul-esm.json";
+// In memory; the rest of the container is read-only.
+const CONFIG_FILE = "/tmp/consul-esm.json";
 const SERVICE = "consul-esm";
 
 /** A consul-esm: runs the checks of the catalog's external nodes. Of several, one works and the others stand by. */
@@ -28,42 +33,87 @@ export class Monitor extends pulumi.ComponentResource {
   constructor(name: string, args: MonitorArgs, opts?: pulumi.ComponentResourceOptions) {
     super("consul-docker:index:Monitor", name, {}, opts);
 
-    // The monitor's own entry in Consul passes as long as its heartbeat arrives.
-    const agents = args.datacenter.agentUrls;
-    const agentUrl = agents[(args.number - 1) % agents.length] ?? "";
-    const alive = `${agentUrl}/v1/agent/health/service/id/${SERVICE}:${name}`;
+    const { datacenter, credentials } = args;
+    const agents = datacenter.agentUrls;
+    const agentUrl = new URL(agents[(args.number - 1) % agents.length] ?? "");
+    const container = containerArgs({
+      owner: args.owner,
+      role: "monitor",
+      imageId: args.imageId,
+      attachment: { networkId: datacenter.networkId, alias: name },
+      memoryMb: args.memoryMb,
+      user: CONSUL_USER,
+      healthTest: healthTest(name, agentUrl),
+      healthIntervalSeconds: 2,
+      readyTimeoutSeconds: 60,
+      stopTimeoutSeconds: 10,
+      volumes:
+        credentials === undefined
+          ? {}
+          : { [CREDENTIALS_FOLDER]: { volumeName: credentials.volumeName, readOnly: true } },
+    });
+    const configFiles = [
+      CONFIG_FILE,
+      ...(credentials === undefined ? [] : [`${CREDENTIALS_FOLDER}/token.json`]),
+    ];
     new docker.Container(
       name,
       {
-        ...containerArgs({
-          owner: args.owner,
-          role: "monitor",
-          imageId: args.imageId,
-          attachment: { networkId: args.datacenter.networkId, alias: name },
-          memoryMb: args.memoryMb,
-          user: "100:1000",
-          healthTest: ["wget", "-q", "-O", "/dev/null", alive],
-          healthIntervalSeconds: 2,
-          readyTimeoutSeconds: 60,
-          stopTimeoutSeconds: 10,
-        }),
-        command: [`-config-file=${CONFIG_FILE}`],
-        uploads: [{ file: CONFIG_FILE, content: config(name, agentUrl, args.logLevel), permissions: "0444" }],
+        ...container,
+        command: [
+          "sh",
+          "-c",
+          `printf %s "$CONFIG" >${CONFIG_FILE} && exec consul-esm ${configFiles.map((file) => `-config-file=${file}`).join(" ")}`,
+        ],
+        envs: [`CONFIG=${config(name, agentUrl, args)}`],
+        // It reads its token at its start only: another one is another container.
+        ...(credentials === undefined
+          ? {}
+          : {
+              labels: pulumi
+                .output(container.labels)
+                .apply((labels = []) => [
+                  { label: "consul-docker.accessor", value: credentials.accessorId },
+                  ...labels,
+                ]),
+            }),
       },
-      containerOptions({ parent: this, dependsOn: args.datacenter.ready }),
+      containerOptions({
+        parent: this,
+        dependsOn: [...datacenter.ready, ...(credentials === undefined ? [] : [credentials.files])],
+      }),
     );
 
     this.registerOutputs({});
   }
 }
 
-function config(name: string, agentUrl: string, logLevel: string): string {
+function config(name: string, agentUrl: URL, { logLevel, datacenter, credentials }: MonitorArgs): string {
   return JSON.stringify({
     log_level: logLevel.toUpperCase(),
     instance_id: name,
     consul_service: SERVICE,
-    http_addr: agentUrl,
+    http_addr: agentUrl.origin,
+    ...(credentials === undefined || datacenter.caCertificate === undefined
+      ? {}
+      : { ca_file: `${CREDENTIALS_FOLDER}/ca.pem` }),
     // How often a node's own address is probed; the checks of its services have intervals of their own.
     node_probe_interval: "10s",
   });
+}
+
+/**
+ * The monitor's own entry in Consul passes as long as its heartbeat arrives. Its image has nothing that speaks TLS, so
+ * where the agents do, the connection to the agent must do.
+ */
+function healthTest(name: string, { protocol, hostname, port }: URL): string[] {
+  const alive = `GET /v1/agent/health/service/id/${SERVICE}:${name} HTTP/1.0\\r\\nX-Consul-Token: %s\\r\\n\\r\\n`;
+  return [
+    "sh",
+    "-c",
+    protocol === "https:"
+      ? `netstat -tn | grep -q ':${port} *ESTABLISHED'`
+      : // In an argument of wget, the token would be in the host's list of processes.
+        `printf '${alive}' "$(cat ${CREDENTIALS_FOLDER}/token 2>/dev/null)" | nc ${hostname} ${port} | grep -q '^HTTP/1.[01] 200'`,
+  ];
 }

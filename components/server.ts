@@ -1,14 +1,10 @@
-import { readFileSync } from "node:fs";
-import { join } from "node:path";
 import * as docker from "@pulumi/docker";
 import * as pulumi from "@pulumi/pulumi";
-import { AGENT_CONFIG_FILE, AGENT_ENVS, agentConfig, CONSUL_USER, type AgentArgs } from "./agent";
-import { containerArgs, containerOptions, labelList, physicalName } from "./container";
+import { agentContainer, type AgentArgs } from "./agent";
+import { containerOptions, labelList, physicalName } from "./container";
 
 /** What one server needs from the rest of the stack; as many servers as it names are expected before the first election. */
 export type ServerArgs = AgentArgs;
-
-const HEALTH_SCRIPT = "/consul/config/server-health.sh";
 
 /** A Consul server that keeps its data, its address and so its place among its peers when it is replaced. */
 export class Server extends pulumi.ComponentResource {
@@ -28,31 +24,13 @@ export class Server extends pulumi.ComponentResource {
 
     new docker.Container(
       name,
-      {
-        ...containerArgs({
-          owner,
-          role: "server",
-          imageId: args.imageId,
-          attachment: { networkId: args.networkId, alias: name, address: args.address },
-          memoryMb: args.memoryMb,
-          user: CONSUL_USER,
-          healthTest: ["sh", HEALTH_SCRIPT, name, ...serverNames.filter((server) => server !== name)],
-          healthIntervalSeconds: 2,
-          readyTimeoutSeconds: args.readyTimeoutSeconds ?? 120,
-          stopTimeoutSeconds: 15,
-        }),
-        command: ["agent"],
-        envs: AGENT_ENVS,
-        volumes: [{ volumeName: this.volume.name, containerPath: "/consul/data" }],
-        uploads: [
-          { file: AGENT_CONFIG_FILE, content: serverConfig(name, args), permissions: "0444" },
-          {
-            file: HEALTH_SCRIPT,
-            content: readFileSync(join(__dirname, "server-health.sh"), "utf8"),
-            permissions: "0444",
-          },
-        ],
-      },
+      agentContainer(name, args, {
+        role: "server",
+        config: serverConfig(args),
+        health: ["server-health.sh", name, ...serverNames.filter((server) => server !== name)],
+        stopTimeoutSeconds: 15,
+        volumes: { "/consul/data": { volumeName: this.volume.name, readOnly: false } },
+      }),
       containerOptions({ parent: this }),
     );
 
@@ -60,13 +38,15 @@ export class Server extends pulumi.ComponentResource {
   }
 }
 
-function serverConfig(name: string, args: ServerArgs): string {
-  return JSON.stringify({
-    ...agentConfig(name, args),
+function serverConfig({ serverNames }: ServerArgs): Record<string, unknown> {
+  return {
     server: true,
-    bootstrap_expect: args.serverNames.length,
+    bootstrap_expect: serverNames.length,
+    // The API is for the health check alone: everybody else asks a client agent.
+    client_addr: "127.0.0.1",
+    ports: { dns: -1, grpc_tls: -1, serf_wan: -1 },
     // A stopped server is to come back, not to leave: all leave at once when their host stops.
     leave_on_terminate: false,
     ui_config: { enabled: false },
-  });
+  };
 }

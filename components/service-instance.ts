@@ -1,6 +1,7 @@
 import * as consul from "@pulumi/consul";
 import * as docker from "@pulumi/docker";
 import * as pulumi from "@pulumi/pulumi";
+import { CREDENTIALS_FOLDER, SERVICE_USER, type Credentials } from "./access-control";
 import type { Datacenter } from "./cluster";
 import { containerArgs, containerOptions, type Owner } from "./container";
 import { goDuration } from "./duration";
@@ -21,6 +22,8 @@ export interface InstanceArgs {
   readonly owner: Owner;
   /** The datacenter that the service belongs to. */
   readonly datacenter: Datacenter;
+  /** What the service shows to Consul. @default nothing: there is no access control */
+  readonly credentials?: Credentials | undefined;
   /** Port that the service listens on inside its container. */
   readonly port: number;
   /** Address of the host that published ports listen on. */
@@ -56,7 +59,7 @@ export class ServiceInstance extends pulumi.ComponentResource {
 
   constructor(name: string, args: ServiceInstanceArgs, opts?: pulumi.ComponentResourceOptions) {
     super("consul-docker:index:ServiceInstance", name, {}, opts);
-    const { datacenter } = args;
+    const { datacenter, credentials } = args;
 
     this.container = new docker.Container(
       name,
@@ -67,17 +70,25 @@ export class ServiceInstance extends pulumi.ComponentResource {
           imageId: args.imageId,
           attachment: { networkId: datacenter.networkId, alias: name },
           memoryMb: args.memoryMb,
-          user: "node",
+          user: SERVICE_USER,
           healthTest: ["node", "-e", probe(args.port)],
           healthIntervalSeconds: 3,
           readyTimeoutSeconds: 60,
           stopTimeoutSeconds: 15,
+          volumes:
+            credentials === undefined
+              ? {}
+              : { [CREDENTIALS_FOLDER]: { volumeName: credentials.volumeName, readOnly: true } },
         }),
         dns: [...datacenter.dnsServers],
         envs: [
           `CONSUL_HTTP_ADDRS=${datacenter.agentUrls.join(",")}`,
+          ...(credentials === undefined ? [] : [`CONSUL_HTTP_TOKEN_FILE=${CREDENTIALS_FOLDER}/token`]),
           `INSTANCE_NAME=${name}`,
           `LOG_LEVEL=${args.logLevel}`,
+          ...(datacenter.caCertificate === undefined
+            ? []
+            : [`NODE_EXTRA_CA_CERTS=${CREDENTIALS_FOLDER}/ca.pem`]),
           `PORT=${args.port}`,
           `SERVICE_NAME=${args.service}`,
         ],
@@ -86,7 +97,10 @@ export class ServiceInstance extends pulumi.ComponentResource {
             ? []
             : [{ internal: args.port, external: args.hostPort, ip: args.bindAddress, protocol: "tcp" }],
       },
-      containerOptions({ parent: this, dependsOn: datacenter.ready }),
+      containerOptions({
+        parent: this,
+        dependsOn: [...datacenter.ready, ...(credentials === undefined ? [] : [credentials.files])],
+      }),
     );
 
     const registered = {

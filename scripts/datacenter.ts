@@ -1,3 +1,5 @@
+import type { ConsulApi } from "./consul-api";
+
 /** Worst to best, as Consul names them. */
 export type CheckStatus = "critical" | "warning" | "passing";
 
@@ -61,14 +63,13 @@ interface HealthEntry {
 // Serf's numbers: https://pkg.go.dev/github.com/hashicorp/serf/serf#MemberStatus
 const MEMBER_STATUS = ["none", "alive", "leaving", "left", "failed"];
 
-/** Reads the datacenter's state from the HTTP API at `httpApiUrl`; throws an Error of one line when it does not answer. */
-export async function readDatacenter(httpApiUrl: string): Promise<DatacenterStatus> {
-  const get = <T>(path: string) => getJson<T>(`${httpApiUrl}/v1/${path}`);
+/** Reads the datacenter's state; throws an Error of one line when Consul does not answer. */
+export async function readDatacenter(consul: ConsulApi): Promise<DatacenterStatus> {
   const [members, leader, catalog] = await Promise.all([
-    get<AgentMember[]>("agent/members"),
-    get<string>("status/leader"),
+    consul.get<AgentMember[]>("agent/members"),
+    consul.get<string>("status/leader"),
     // Without a leader the catalog cannot be read consistently; what the servers last knew still helps.
-    get<Record<string, string[]>>("catalog/services?stale"),
+    consul.get<Record<string, string[]>>("catalog/services?stale"),
   ]);
   const names = Object.keys(catalog)
     .filter((name) => name !== "consul")
@@ -76,7 +77,7 @@ export async function readDatacenter(httpApiUrl: string): Promise<DatacenterStat
   const services = await Promise.all(
     names.map(async (name) => ({
       name,
-      instances: instances(await get<HealthEntry[]>(`health/service/${name}?stale`)),
+      instances: instances(await consul.get<HealthEntry[]>(`health/service/${name}?stale`)),
     })),
   );
   return {
@@ -99,19 +100,6 @@ export function isHealthy({ members, services }: DatacenterStatus): boolean {
     members.every((member) => member.status === "alive" || member.status === "left") &&
     services.every(({ instances }) => instances.every((instance) => instanceStatus(instance) === "passing"))
   );
-}
-
-async function getJson<T>(url: string): Promise<T> {
-  try {
-    const response = await fetch(url, { signal: AbortSignal.timeout(5000) });
-    if (response.ok) return (await response.json()) as T;
-    throw new Error(`${response.status} ${(await response.text()).trim()}`);
-  } catch (error) {
-    const { message, cause } = error as Error;
-    throw new Error(
-      `Consul does not answer at ${url}: ${(cause as { code?: string } | undefined)?.code ?? message}`,
-    );
-  }
 }
 
 function memberStatus({ Name, Addr, Status, Tags }: AgentMember, leader: string): MemberStatus {

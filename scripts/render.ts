@@ -1,4 +1,5 @@
 import { styleText } from "node:util";
+import type { CertificateStatus } from "./expiry";
 import {
   instanceStatus,
   isHealthy,
@@ -15,8 +16,7 @@ const COLOUR: Record<CheckStatus, "red" | "yellow" | "green"> = {
 
 /** The datacenter at a glance, in lines of text; in colour when `colour` is set. */
 export function renderDatacenter(status: DatacenterStatus, colour: boolean): string {
-  const paint = (format: Parameters<typeof styleText>[0], value: string) =>
-    colour ? styleText(format, value, { validateStream: false }) : value;
+  const paint = painter(colour);
   const members = columns(
     status.members.map(({ name, role, address, version, status: state, leader }) => [
       name,
@@ -43,6 +43,30 @@ export function renderDatacenter(status: DatacenterStatus, colour: boolean): str
     "",
     ...services,
   ].join("\n");
+}
+
+/** A line for each certificate, with the days that it is still valid; in colour when `colour` is set. */
+export function renderCertificates(certificates: readonly CertificateStatus[], colour: boolean): string {
+  const paint = painter(colour);
+  return [
+    paint("bold", "certificates"),
+    ...columns(
+      certificates.map(({ name, expires, daysLeft, soon }) => {
+        const rest = daysLeft < 0 ? "expired" : `${daysLeft} days left`;
+        const advice = name === "ca" ? "it needs a successor" : "npm run rotate -- certificates";
+        return [
+          name,
+          expires.slice(0, 10),
+          soon ? paint(daysLeft < 0 ? "red" : "yellow", `${rest}: ${advice}`) : rest,
+        ];
+      }),
+    ),
+  ].join("\n");
+}
+
+function painter(colour: boolean) {
+  return (format: Parameters<typeof styleText>[0], value: string) =>
+    colour ? styleText(format, value, { validateStream: false }) : value;
 }
 
 function instanceRow(

@@ -3,12 +3,18 @@ import { join } from "node:path";
 import { promisify } from "node:util";
 
 /** The Pulumi CLI as set-up left it, with the dev stack's passphrase unless another is set. */
-const PULUMI = join(__dirname, "pulumi-launcher");
+export const PULUMI = join(__dirname, "pulumi-launcher");
 
 /** The stack's outputs that the commands use. */
 export interface StackOutputs {
   readonly uiUrl: string;
   readonly httpApiUrl: string;
+  /** Certificate of the authority that the API's is verified by, in PEM; with access control only. */
+  readonly caCertificate?: string;
+  /** When each certificate expires, by whose it is; with access control only. */
+  readonly certificateExpiries?: Readonly<Record<string, string>>;
+  /** Token that may do everything; with access control only. */
+  readonly managementToken?: string;
   readonly gatewayUrl?: string;
   readonly dnsAddress: string;
 }
@@ -25,14 +31,21 @@ export function pulumi(...args: readonly string[]): Promise<number> {
   });
 }
 
-/** Outputs of the selected stack; throws an Error of one line when it is not up. */
-export async function stackOutputs(): Promise<StackOutputs> {
-  const { stdout } = await promisify(execFile)(PULUMI, ["stack", "output", "--json"]).catch(
+/** Standard output of the Pulumi CLI; throws an Error of one line when it fails. */
+export async function capture(...args: readonly string[]): Promise<string> {
+  const { stdout } = await promisify(execFile)(PULUMI, args, { maxBuffer: 256 * 1024 * 1024 }).catch(
     (error: unknown) => {
       throw new Error((error as { stderr: string }).stderr.trim().split("\n")[0]);
     },
   );
-  const outputs = JSON.parse(stdout) as Partial<StackOutputs>;
+  return stdout;
+}
+
+/** Outputs of the selected stack, secrets in plain; throws an Error of one line when it is not up. */
+export async function stackOutputs(): Promise<StackOutputs> {
+  const outputs = JSON.parse(
+    await capture("stack", "output", "--json", "--show-secrets"),
+  ) as Partial<StackOutputs>;
   if (outputs.httpApiUrl === undefined) throw new Error("the stack is not up; npm run up brings it up");
   return outputs as StackOutputs;
 }

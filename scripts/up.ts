@@ -1,4 +1,5 @@
 import { setTimeout as sleep } from "node:timers/promises";
+import { ConsulApi } from "./consul-api";
 import { isHealthy, readDatacenter, type DatacenterStatus } from "./datacenter";
 import { renderDatacenter } from "./render";
 import { main, pulumi, stackOutputs } from "./stack";
@@ -12,7 +13,7 @@ main(async () => {
 
   const outputs = await stackOutputs();
   console.log("waiting until every check passes");
-  const status = await settle(outputs.httpApiUrl);
+  const status = await settle(new ConsulApi(outputs));
   console.log(`\n${renderDatacenter(status, process.stdout.isTTY)}\n`);
   if (!isHealthy(status)) {
     throw new Error(
@@ -25,10 +26,10 @@ main(async () => {
   return 0;
 });
 
-async function settle(httpApiUrl: string): Promise<DatacenterStatus> {
+async function settle(consul: ConsulApi): Promise<DatacenterStatus> {
   const deadline = Date.now() + SETTLE_SECONDS * 1000;
   for (;;) {
-    const status = await readDatacenter(httpApiUrl);
+    const status = await readDatacenter(consul);
     if (isHealthy(status) || Date.now() > deadline) return status;
     await sleep(500);
   }

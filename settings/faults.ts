@@ -1,12 +1,13 @@
+import { createPrivateKey, X509Certificate } from "node:crypto";
 import type { z } from "zod";
-import { parseSubnet } from "../components/addresses";
-import { check, name, port, service, shape } from "./schema";
+import { isLoopback, parseSubnet } from "../components/addresses";
+import { check, name, port, SECRETS, service, shape } from "./schema";
 
 /** The namespace of every setting in a stack file. */
 export const NAMESPACE = "consul-docker";
 
 // What Consul's own containers are called, each with a number.
-const RESERVED = /^(server|client|monitor|consul|consul-esm)$/;
+const RESERVED = /^((server|client|monitor)(-\d+)?|consul|consul-esm)$/;
 
 /** A setting as the stack file writes it: `consul-docker:services[0].port`. */
 export function keyOf(...path: readonly PropertyKey[]): string {
@@ -31,7 +32,8 @@ export function describeIssue(issue: z.core.$ZodIssue, raw: unknown): string[] {
     (within, part) => (within as Record<PropertyKey, unknown> | undefined)?.[part],
     raw,
   );
-  return [`${key} must be ${issue.message}, got ${value === undefined ? "nothing" : JSON.stringify(value)}`];
+  const got = SECRETS.includes(String(issue.path[0])) ? "something else" : JSON.stringify(value);
+  return [`${key} must be ${issue.message}, got ${value === undefined ? "nothing" : got}`];
 }
 
 function shapeAt(path: readonly PropertyKey[]): object {
@@ -52,6 +54,8 @@ export function conflicts(
     ...portConflicts(raw, services),
     ...services.flatMap((entry, index) => serviceConflicts(entry, index, services, hasFolder)),
     ...subnetConflicts(raw),
+    ...securityConflicts(raw),
+    ...keyConflicts(raw),
   ];
 }
 
@@ -117,6 +121,56 @@ function subnetConflicts(raw: Readonly<Record<string, unknown>>): string[] {
         `${keyOf("clients")} must be at most ${subnet.maxClients} in the subnet ${subnet.cidr}, got ${clients}`,
       ]
     : [];
+}
+
+function securityConflicts(raw: Readonly<Record<string, unknown>>): string[] {
+  const bindAddress = shape.bindAddress.safeParse(raw["bindAddress"]).data;
+  if (bindAddress === undefined) return [];
+  const beyond = isLoopback(bindAddress) ? undefined : `${bindAddress} is not on loopback`;
+  return [
+    ...(raw["insecure"] === true && beyond !== undefined
+      ? [`${keyOf("insecure")} must be false where bindAddress ${beyond}`]
+      : []),
+    ...(raw["https"] === false && beyond !== undefined
+      ? [`${keyOf("https")} must be true where bindAddress ${beyond}`]
+      : []),
+    ...(raw["https"] === true && raw["insecure"] === true
+      ? [`${keyOf("https")} must be false where insecure is true`]
+      : []),
+  ];
+}
+
+/** Certificates and keys come in pairs that belong together, and an authority without its key issues nothing. */
+function keyConflicts(raw: Readonly<Record<string, unknown>>): string[] {
+  const given = (setting: string) => (typeof raw[setting] === "string" ? raw[setting] : undefined);
+  const pairs = (["ca", "server", "api"] as const).map((kind) => ({
+    names: [`${kind}Certificate`, `${kind}Key`] as const,
+    certificate: given(`${kind}Certificate`),
+    key: given(`${kind}Key`),
+  }));
+  const [ca, ...issued] = pairs;
+  const complete = issued.every(({ certificate, key }) => certificate !== undefined && key !== undefined);
+  return pairs.flatMap((pair) => {
+    const { names, certificate, key } = pair;
+    if (certificate === undefined)
+      return key === undefined ? [] : [`${keyOf(names[0])} must be given with ${names[1]}`];
+    if (key !== undefined) {
+      return belongTogether(certificate, key) ? [] : [`${keyOf(names[1])} must be the key of ${names[0]}`];
+    }
+    if (pair !== ca) return [`${keyOf(names[1])} must be given with ${names[0]}`];
+    return complete
+      ? []
+      : [`${keyOf("caKey")} must be given with caCertificate, unless both certificates and their keys are`];
+  });
+}
+
+/** True as well where one of them is no certificate or key at all, which has a message of its own. */
+function belongTogether(certificate: string, key: string): boolean {
+  try {
+    return new X509Certificate(certificate).checkPrivateKey(createPrivateKey(key));
+  } catch {
+    return true;
+  }
 }
 
 function table(value: unknown): Record<string, unknown> {

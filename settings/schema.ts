@@ -1,5 +1,6 @@
+import { createPrivateKey, X509Certificate } from "node:crypto";
 import { z } from "zod";
-import { parseSubnet } from "../components/addresses";
+import { isLoopback, MAX_CLIENTS, parseSubnet } from "../components/addresses";
 
 // Each check's message finishes the sentence "KEY must be …".
 const text = (pattern: RegExp, allowed: string) => z.string(allowed).regex(pattern, allowed);
@@ -22,6 +23,22 @@ const table = <T extends z.ZodType>(value: T, allowed: string) =>
     value,
     allowed,
   );
+
+const truth = () => z.boolean("true or false");
+const HOST = "host names or IPv4 addresses";
+const pem = (read: (text: string) => unknown, allowed: string) =>
+  z.string(allowed).refine((text) => parses(() => read(text)), allowed);
+const certificate = () => pem((text) => new X509Certificate(text), "an X.509 certificate in PEM");
+const privateKey = () => pem(createPrivateKey, "a private key in PEM, not encrypted");
+
+function parses(read: () => unknown): boolean {
+  try {
+    read();
+    return true;
+  } catch {
+    return false;
+  }
+}
 
 /** One HTTP check of a service's instances. */
 export const check = z
@@ -61,6 +78,8 @@ export const service = z
         .array(check, "a list of checks")
         .min(1, "at least one check")
         .default([{ path: "/ready", intervalSeconds: 2, timeoutSeconds: 1 }]),
+      /** Names of the services that it looks up in Consul; its token can read no others. @default none */
+      discovers: z.array(name(), "a list of services' names").default([]),
       /** Live configuration, kept in Consul's KV store under services/NAME/. @default none */
       config: table(z.json("a JSON value"), "values").default({}),
       /** Memory limit of one instance in MiB. @default 256 */
@@ -77,7 +96,7 @@ export const shape = {
   /** Raft voters. @default 3 */
   servers: z.literal([1, 3, 5], "1, 3 or 5").default(3),
   /** Client agents; the first one publishes the HTTP API, the UI and DNS. @default 2 */
-  clients: integer(1, 100).default(2),
+  clients: integer(1, MAX_CLIENTS).default(2),
   /** Tag of the image hashicorp/consul. @default 1.22.3 */
   consulVersion: version().default("1.22.3"),
   /** Tag of the image hashicorp/consul-esm. @default 0.9.1 */
@@ -95,6 +114,28 @@ export const shape = {
   httpPort: port().default(8500),
   /** Port of Consul's DNS on the host, UDP and TCP. @default 8600 */
   dnsPort: port().default(8600),
+  /** Serves the HTTP API and the UI by HTTPS, and by that alone. @default true, unless bindAddress is on loopback */
+  https: truth().optional(),
+  /** Further host names and addresses that the HTTPS certificate is for. @default none */
+  apiNames: strings(/^[a-z0-9]([a-z0-9.-]{0,251}[a-z0-9])?$/, HOST).default([]),
+  /** Turns encryption, certificates and access control off, for experiments; on loopback only. @default false */
+  insecure: truth().default(false),
+  /** Gossip key of one's own, 32 bytes in base64; secret. @default made once, at the first up */
+  gossipKey: text(/^[A-Za-z0-9+/]{43}=$/, "32 bytes in base64, as consul keygen prints them").optional(),
+  /** Management token of one's own; secret. @default made once, at the first up */
+  managementToken: z.uuid("a UUID").optional(),
+  /** Certificate of a certificate authority of one's own, with caKey or with both certificates. @default made once */
+  caCertificate: certificate().optional(),
+  /** The authority's private key; secret. @default made once */
+  caKey: privateKey().optional(),
+  /** The servers' certificate, for server.DATACENTER.consul. @default issued once by the authority */
+  serverCertificate: certificate().optional(),
+  /** Private key of the servers' certificate; secret. */
+  serverKey: privateKey().optional(),
+  /** Certificate of the HTTPS API. @default issued once by the authority */
+  apiCertificate: certificate().optional(),
+  /** Private key of the HTTPS API's certificate; secret. */
+  apiKey: privateKey().optional(),
   /** Memory limit of a server in MiB. @default 512 */
   serverMemoryMb: memory().default(512),
   /** Memory limit of a client agent in MiB. @default 256 */
@@ -109,8 +150,17 @@ export const shape = {
   services: z.array(service, "a list of services").default([]),
 };
 
+/** The settings whose values no message may show. */
+export const SECRETS: readonly string[] = ["gossipKey", "managementToken", "caKey", "serverKey", "apiKey"];
+
 /** The whole stack file. */
-export const schema = z.strictObject(shape).readonly();
+export const schema = z
+  .strictObject(shape)
+  .transform((settings) => ({
+    ...settings,
+    https: settings.https ?? !isLoopback(settings.bindAddress),
+  }))
+  .readonly();
 
 /** What a stack file may set, with its defaults filled in. */
 export type Settings = z.infer<typeof schema>;

@@ -9,24 +9,30 @@ export interface Result {
   readonly stdout: string;
 }
 
-/** Runs a command to its end; `env` is added to this process's own. */
+/**
+ * Runs a command to its end; `env` is added to this process's own. With `untilLine`, the command and all that it
+ * started are killed as soon as it writes that.
+ */
 export function run(
   command: string,
   args: readonly string[],
   env: NodeJS.ProcessEnv = {},
   cwd = process.cwd(),
+  untilLine?: string,
 ): Promise<Result> {
   return new Promise((resolve, reject) => {
     const child = spawn(command, args, {
       cwd,
       env: { ...process.env, ...env },
       stdio: ["ignore", "pipe", "pipe"],
+      detached: untilLine !== undefined,
     });
     let output = "";
     let stdout = "";
     child.stdout.on("data", (chunk: Buffer) => {
       output += chunk.toString();
       stdout += chunk.toString();
+      if (untilLine !== undefined && stdout.includes(untilLine)) process.kill(-(child.pid ?? 0), "SIGKILL");
     });
     child.stderr.on("data", (chunk: Buffer) => {
       output += chunk.toString();

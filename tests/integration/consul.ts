@@ -1,3 +1,5 @@
+import type { ConsulApi } from "../../scripts/consul-api";
+
 /** A check as Consul's catalog holds it. */
 export interface CatalogCheck {
   readonly Node: string;
@@ -6,16 +8,16 @@ export interface CatalogCheck {
 }
 
 /** Every check of the datacenter. */
-export async function checks(httpApiUrl: string): Promise<CatalogCheck[]> {
-  return (await (await fetch(`${httpApiUrl}/v1/health/state/any`)).json()) as CatalogCheck[];
+export function checks(consul: ConsulApi): Promise<CatalogCheck[]> {
+  return consul.get<CatalogCheck[]>("health/state/any");
 }
 
 /** Status of the one check of an instance's service. */
-export async function instanceCheck(httpApiUrl: string, instance: string): Promise<string | undefined> {
-  return (await checks(httpApiUrl)).find((check) => check.CheckID === `${instance}:/ready`)?.Status;
+export async function instanceCheck(consul: ConsulApi, instance: string): Promise<string | undefined> {
+  return (await checks(consul)).find((check) => check.CheckID === `${instance}:/ready`)?.Status;
 }
 
 /** Takes a registration out of the catalog behind Pulumi's back. */
-export async function deregister(httpApiUrl: string, node: string): Promise<void> {
-  await fetch(`${httpApiUrl}/v1/catalog/deregister`, { method: "PUT", body: JSON.stringify({ Node: node }) });
+export async function deregister(consul: ConsulApi, node: string): Promise<void> {
+  await consul.send("PUT", "catalog/deregister", { Node: node });
 }

@@ -1,6 +1,7 @@
 import { Resolver } from "node:dns/promises";
 import { mkdirSync } from "node:fs";
 import { chromium } from "playwright-core";
+import { ConsulApi } from "../../scripts/consul-api";
 import { isHealthy, readDatacenter, type DatacenterStatus } from "../../scripts/datacenter";
 import { docker, dockerLines } from "./command";
 import { checks, deregister, instanceCheck } from "./consul";
@@ -16,6 +17,7 @@ const CONTAINER = (name: string) => `consul-docker-it-${name}`;
 
 let stack: TestStack;
 let outputs: Outputs;
+let consul: ConsulApi;
 let before: string[];
 
 beforeAll(async () => {
@@ -31,6 +33,7 @@ describe("up", () => {
     const { code, output } = await stack.up();
     expect({ code, output }).toEqual({ code: 0, output: expect.any(String) as string });
     outputs = await stack.outputs();
+    consul = new ConsulApi(outputs);
   });
 
   it("gives the addresses as outputs", () => {
@@ -56,7 +59,7 @@ describe("up", () => {
 
   it("makes every check pass", async () => {
     await eventually(async () => {
-      const all = await checks(outputs.httpApiUrl);
+      const all = await checks(consul);
       expect(all.filter((check) => check.Status !== "passing")).toEqual([]);
       // 5 agents and 2 monitors by their heartbeats; 5 instances by their service and by their node.
       expect(all).toHaveLength(17);
@@ -64,7 +67,7 @@ describe("up", () => {
   });
 
   it("elects one leader among three servers and joins two clients", async () => {
-    const { members } = await readDatacenter(outputs.httpApiUrl);
+    const { members } = await readDatacenter(consul);
     expect(members.map(({ name, role, status, version }) => [name, role, status, version])).toEqual([
       ["server-1", "server", "alive", "1.22.3"],
       ["server-2", "server", "alive", "1.22.3"],
@@ -98,12 +101,13 @@ describe("up", () => {
   it("runs every container bounded, unprivileged and restarted", async () => {
     const ids = await dockerLines("ps", "-q", "--filter", "label=consul-docker.stack=it");
     const format =
-      "{{.Config.User}} {{.HostConfig.RestartPolicy.Name}} {{.HostConfig.CapDrop}} {{.HostConfig.Privileged}} {{.HostConfig.SecurityOpt}} {{gt .HostConfig.Memory 0}} {{eq .HostConfig.Memory .HostConfig.MemorySwap}}";
+      "{{.Config.User}} {{.HostConfig.RestartPolicy.Name}} {{.HostConfig.CapDrop}} {{.HostConfig.Privileged}} {{.HostConfig.SecurityOpt}} {{gt .HostConfig.Memory 0}} {{eq .HostConfig.Memory .HostConfig.MemorySwap}} {{.HostConfig.ReadonlyRootfs}} {{.HostConfig.Ulimits}}";
     const kinds = new Set(await dockerLines("inspect", "-f", format, ...ids));
     expect(ids).toHaveLength(12);
     expect([...kinds].sort()).toEqual(
-      ["100:1000", "node"].map(
-        (user) => `${user} unless-stopped [ALL] false [no-new-privileges:true] true true`,
+      ["100:1000", "10001:10001"].map(
+        (user) =>
+          `${user} unless-stopped [ALL] false [no-new-privileges:true] true true true [nproc=4096:4096]`,
       ),
     );
   });
@@ -181,13 +185,13 @@ describe("failures", () => {
   it("gives a killed instance no more calls, and takes it back when it runs again", async () => {
     await docker("kill", "--signal", "KILL", CONTAINER("catalog-2"));
     await eventually(async () => {
-      expect(await instanceCheck(outputs.httpApiUrl, "catalog-2")).toBe("critical");
+      expect(await instanceCheck(consul, "catalog-2")).toBe("critical");
     });
     expect(await servers(outputs.gatewayUrl, "catalog", 20)).toEqual(["catalog-1"]);
 
     await docker("start", CONTAINER("catalog-2"));
     await eventually(async () => {
-      expect(await instanceCheck(outputs.httpApiUrl, "catalog-2")).toBe("passing");
+      expect(await instanceCheck(consul, "catalog-2")).toBe("passing");
       expect(await servers(outputs.gatewayUrl, "catalog", 20)).toEqual(["catalog-1", "catalog-2"]);
     });
   });
@@ -204,20 +208,20 @@ describe("failures", () => {
 
   it("elects another leader when the leader's process dies, and calls go on", async () => {
     const leader = (status: DatacenterStatus) => status.members.find((member) => member.leader)?.name;
-    const first = leader(await readDatacenter(outputs.httpApiUrl));
+    const first = leader(await readDatacenter(consul));
     process.kill(Number(await docker("inspect", "-f", "{{.State.Pid}}", CONTAINER(first ?? ""))), "SIGKILL");
     await servers(outputs.gatewayUrl, "catalog", 50);
     await eventually(async () => {
-      expect(isHealthy(await readDatacenter(outputs.httpApiUrl))).toBe(true);
+      expect(isHealthy(await readDatacenter(consul))).toBe(true);
     }, 60);
   });
 
   it("restores a registration that was deleted behind Pulumi's back", async () => {
-    await deregister(outputs.httpApiUrl, "pricing-2");
-    expect(await instanceCheck(outputs.httpApiUrl, "pricing-2")).toBeUndefined();
+    await deregister(consul, "pricing-2");
+    expect(await instanceCheck(consul, "pricing-2")).toBeUndefined();
     expect(await stack.up("--refresh")).toMatchObject({ code: 0 });
     await eventually(async () => {
-      expect(await instanceCheck(outputs.httpApiUrl, "pricing-2")).toBe("passing");
+      expect(await instanceCheck(consul, "pricing-2")).toBe("passing");
     });
   });
 
@@ -241,7 +245,7 @@ describe("a change of every agent's configuration", () => {
     const created = () =>
       Promise.all(servers.map((server) => docker("inspect", "-f", "{{.Created}}", server)));
     const [nodesBefore, createdBefore] = [await nodeIds(), await created()];
-    const writer = new Writer(outputs.httpApiUrl, "rolling");
+    const writer = new Writer(consul, "rolling");
 
     await stack.configure({ ...TEST_STACK, logLevel: "debug" });
     const { code, output } = await stack.up();
@@ -255,7 +259,7 @@ describe("a change of every agent's configuration", () => {
     expect(createdAfter.filter((time) => createdBefore.includes(time))).toEqual([]);
     expect(createdAfter).toEqual([...createdAfter].sort());
     await eventually(async () => {
-      expect(isHealthy(await readDatacenter(outputs.httpApiUrl))).toBe(true);
+      expect(isHealthy(await readDatacenter(consul))).toBe(true);
     });
   });
 });
@@ -277,7 +281,7 @@ describe("status", () => {
 });
 
 describe("the UI", () => {
-  it("shows the services in a browser", async () => {
+  it("shows the services in a browser to who logs in with the management token", async () => {
     const browser = await chromium.launch({
       executablePath: process.env["CHROMIUM"] ?? "/usr/bin/chromium",
       args: [
@@ -293,6 +297,10 @@ describe("the UI", () => {
     try {
       const page = await browser.newPage({ viewport: { width: 1280, height: 900 } });
       await page.goto(outputs.uiUrl);
+      await page.getByText("Services 0 total").waitFor();
+      await page.getByRole("button", { name: "Log in" }).first().click();
+      await page.locator('input[name="auth[SecretID]"]').fill(outputs.managementToken ?? "");
+      await page.getByRole("dialog").getByRole("button", { name: "Log in" }).click();
       for (const service of ["catalog", "gateway", "pricing"])
         await page.getByRole("link", { name: service }).first().waitFor();
       mkdirSync("artifacts", { recursive: true });

@@ -1,3 +1,5 @@
+import { setTimeout as sleep } from "node:timers/promises";
+
 /** Which instances had a part in an answer. */
 export interface ServedBy {
   readonly gateway: string;
@@ -29,4 +31,31 @@ export async function servers(gatewayUrl: string, service: keyof ServedBy, calls
   const served = new Set<string>();
   for (let call = 0; call < calls; call++) served.add((await products(gatewayUrl)).servedBy[service]);
   return [...served].sort();
+}
+
+/** Calls the gateway again and again until it is stopped. */
+export class Caller {
+  readonly #failures: string[] = [];
+  #calls = 0;
+  #stopped = false;
+  readonly #done: Promise<void>;
+
+  constructor(private readonly gatewayUrl: string) {
+    this.#done = this.#call();
+  }
+
+  /** Stops; resolves to the number of calls, and what those that failed got. */
+  async stop(): Promise<{ calls: number; failures: readonly string[] }> {
+    this.#stopped = true;
+    await this.#done;
+    return { calls: this.#calls, failures: this.#failures };
+  }
+
+  async #call(): Promise<void> {
+    while (!this.#stopped) {
+      this.#calls++;
+      await products(this.gatewayUrl).catch((error: unknown) => this.#failures.push(String(error)));
+      await sleep(20);
+    }
+  }
 }

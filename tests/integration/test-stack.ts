@@ -13,8 +13,15 @@ export const TEST_STACK: StackFile = {
   httpPort: 18500,
   dnsPort: 18600,
   services: [
-    { name: "gateway", port: 8080, hostPort: 18080, tags: ["http"] },
-    { name: "catalog", port: 8080, instances: 2, tags: ["rpc"], meta: { protocol: "connect" } },
+    { name: "gateway", port: 8080, hostPort: 18080, tags: ["http"], discovers: ["catalog"] },
+    {
+      name: "catalog",
+      port: 8080,
+      instances: 2,
+      tags: ["rpc"],
+      meta: { protocol: "connect" },
+      discovers: ["pricing"],
+    },
     {
       name: "pricing",
       port: 8080,
@@ -29,6 +36,8 @@ export const TEST_STACK: StackFile = {
 export interface Outputs {
   readonly uiUrl: string;
   readonly httpApiUrl: string;
+  readonly caCertificate?: string;
+  readonly managementToken?: string;
   readonly gatewayUrl: string;
   readonly dnsAddress: string;
   readonly datacenter: string;
@@ -120,9 +129,35 @@ export class TestStack {
     );
   }
 
-  /** The stack's outputs. */
+  /** The stack's outputs, secrets in plain. */
   async outputs(): Promise<Outputs> {
-    return JSON.parse((await this.pulumi("stack", "output", "--json")).stdout) as Outputs;
+    return JSON.parse((await this.pulumi("stack", "output", "--json", "--show-secrets")).stdout) as Outputs;
+  }
+
+  /** The stack's outputs as they are shown without being asked for secrets. */
+  async shownOutputs(): Promise<string> {
+    return (await this.pulumi("stack", "output", "--json")).output;
+  }
+
+  /** The state as it lies on the disk, with what the CLI keeps beside it. */
+  async plainState(): Promise<string> {
+    return (await run("grep", ["-rh", "", join(this.folder, "state")])).stdout;
+  }
+
+  /** The state, secrets in plain. */
+  async exported(): Promise<string> {
+    return (await this.pulumi("stack", "export", "--show-secrets")).stdout;
+  }
+
+  /** Begins a rotation; `untilLine` kills it with all that it started as soon as it says so. */
+  rotate(kind: "gossip" | "certificates" | "tokens", untilLine?: string): Promise<Result> {
+    const args = ["run", "--silent", "rotate", "--", kind, "--config-file", this.file];
+    return run("npm", args, this.env, this.cwd, untilLine);
+  }
+
+  /** Gives up a lock that a killed update left behind. */
+  cancel(): Promise<Result> {
+    return this.pulumi("cancel", "--yes");
   }
 
   /** Runs one of the project's own scripts against this stack. */

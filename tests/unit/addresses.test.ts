@@ -1,6 +1,6 @@
 import { isIPv4 } from "node:net";
 import fc from "fast-check";
-import { overlap, parseSubnet } from "../../components/addresses";
+import { isLoopback, overlap, parseSubnet, reachableAt } from "../../components/addresses";
 import { subnetOf } from "./fixtures";
 
 const toAddress = (number: number) => [24, 16, 8, 0].map((shift) => (number >>> shift) & 255).join(".");
@@ -96,6 +96,23 @@ test.each([
   ["0.0.0.0/0", "255.255.255.255/32", true],
 ])("%s and %s share an address: %s", (a, b, shared) => {
   expect(overlap(a, b)).toBe(shared);
+});
+
+test.each([
+  ["127.0.0.1", true],
+  ["127.255.255.255", true],
+  ["128.0.0.0", false],
+  ["126.255.255.255", false],
+  ["0.0.0.0", false],
+  ["192.168.1.1", false],
+])("%s is reached from this host only: %s", (address, only) => {
+  expect(isLoopback(address)).toBe(only);
+});
+
+test("what listens everywhere is reached at 127.0.0.1, anything else where it listens", () => {
+  expect(reachableAt("0.0.0.0")).toBe("127.0.0.1");
+  expect(reachableAt("127.0.0.1")).toBe("127.0.0.1");
+  expect(reachableAt("192.0.2.7")).toBe("192.0.2.7");
 });
 
 test("overlap is symmetric, and every network overlaps itself", () => {

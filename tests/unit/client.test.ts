@@ -1,5 +1,5 @@
 import { Client, type ClientArgs } from "../../components/client";
-import { HARDENED, labelsOf, owner } from "./fixtures";
+import { AGENT_TMPFS, agentEnvironment, agentHealth, HARDENED, labelsOf, owner } from "./fixtures";
 import { create, mockPulumi, type Created } from "./mocks";
 
 const args: ClientArgs = {
@@ -11,7 +11,10 @@ const args: ClientArgs = {
   imageId: "sha256:consul",
   memoryMb: 192,
   logLevel: "debug",
+  https: false,
 };
+
+const SECURED = { ...args, secretsVolume: "secrets-of-client" };
 
 let client: Created<Client>;
 
@@ -21,10 +24,10 @@ beforeAll(async () => {
 });
 
 test("is one hardened container without data that publishes nothing unless told to", () => {
-  const { uploads, ...inputs } = client.get("docker.Container client-1").inputs;
+  const { envs, ...inputs } = client.get("docker.Container client-1").inputs;
 
   expect(client.refs).toEqual(["Client client-1", "docker.Container client-1"]);
-  expect(uploads).toHaveLength(1);
+  expect(envs).toHaveLength(2);
   expect(inputs).toEqual({
     ...HARDENED,
     name: "shop-test-client-1",
@@ -32,48 +35,91 @@ test("is one hardened container without data that publishes nothing unless told 
     image: "sha256:consul",
     command: ["agent"],
     user: "100:1000",
-    envs: ["CONSUL_DISABLE_PERM_MGMT=true"],
+    tmpfs: AGENT_TMPFS,
     memory: 192,
     memorySwap: 192,
     labels: labelsOf("client"),
     networksAdvanced: [{ name: "network-id", aliases: ["client-1"], ipv4Address: "10.9.0.21" }],
     ports: [],
-    healthcheck: {
-      tests: ["CMD", "sh", "-c", "wget -q -O - http://127.0.0.1:8500/v1/status/leader | grep -q :"],
-      interval: "2s",
-      timeout: "5s",
-      retries: 3,
-      startPeriod: "0s",
-    },
+    healthcheck: agentHealth("client-health.sh"),
     waitTimeout: 120,
     stopTimeout: 10,
     destroyGraceSeconds: 10,
   });
-  expect(inputs).not.toHaveProperty("volumes");
+  expect(inputs).not.toHaveProperty("uploads");
 });
 
-test("is configured to join every server, answer DNS, ask Docker's resolver and leave when it stops", () => {
-  const { uploads } = client.get("docker.Container client-1").inputs as {
-    uploads: [{ file: string; content: string; permissions: string }];
-  };
+const CONFIG = {
+  datacenter: "dc7",
+  node_name: "client-1",
+  server: false,
+  bind_addr: "10.9.0.21",
+  client_addr: "0.0.0.0",
+  retry_join: ["server-1", "server-2", "server-3"],
+  retry_interval: "1s",
+  leave_on_terminate: true,
+  log_level: "debug",
+  disable_update_check: true,
+  ports: { dns: 53 },
+  recursors: ["127.0.0.11"],
+  ui_config: { enabled: true },
+};
+const SECURITY = {
+  encrypt_verify_incoming: true,
+  encrypt_verify_outgoing: true,
+  acl: { enabled: true, default_policy: "deny", enable_token_persistence: true },
+  auto_encrypt: { tls: true },
+  tls: {
+    defaults: { ca_file: "/consul/secrets/ca.pem", verify_outgoing: true },
+    internal_rpc: { verify_server_hostname: true },
+  },
+};
 
-  expect({ ...uploads[0], content: JSON.parse(uploads[0].content) as unknown }).toEqual({
-    file: "/consul/config/agent.json",
-    permissions: "0444",
-    content: {
-      datacenter: "dc7",
-      node_name: "client-1",
-      server: false,
-      bind_addr: "10.9.0.21",
-      client_addr: "0.0.0.0",
-      retry_join: ["server-1", "server-2", "server-3"],
-      retry_interval: "1s",
-      leave_on_terminate: true,
-      log_level: "debug",
-      disable_update_check: true,
-      ports: { dns: 53 },
-      recursors: ["127.0.0.11"],
-      ui_config: { enabled: true },
+test("is configured to join every server, answer DNS, ask Docker's resolver and leave when it stops", () => {
+  const { config, rest } = agentEnvironment(client.get("docker.Container client-1").inputs);
+
+  expect(rest).toEqual(["CONSUL_DISABLE_PERM_MGMT=true"]);
+  expect(config).toEqual(CONFIG);
+});
+
+test("reads its keys and tokens from a volume, asks for a certificate and denies what is not allowed", async () => {
+  const { get } = await create(() => new Client("client-4", SECURED));
+
+  const { inputs } = get("docker.Container client-4");
+  expect(inputs["command"]).toEqual(["agent", "-config-dir=/consul/secrets"]);
+  expect(inputs["volumes"]).toEqual([
+    { containerPath: "/consul/secrets", volumeName: "secrets-of-client", readOnly: true },
+  ]);
+  expect(inputs).not.toHaveProperty("uploads");
+  const { config, rest } = agentEnvironment(inputs);
+  expect(rest).toEqual(["CONSUL_DISABLE_PERM_MGMT=true"]);
+  expect(config).toEqual({ ...CONFIG, ...SECURITY, node_name: "client-4" });
+});
+
+test("serves HTTPS alone where it is told to, and plain HTTP to its own health check", async () => {
+  const publish = { bindAddress: "192.0.2.7", http: 18500, dns: 18600 };
+
+  const { get } = await create(() => new Client("client-5", { ...SECURED, https: true, publish }));
+
+  const { inputs } = get("docker.Container client-5");
+  expect(inputs["ports"]).toEqual([
+    { internal: 53, external: 18600, ip: "192.0.2.7", protocol: "tcp" },
+    { internal: 53, external: 18600, ip: "192.0.2.7", protocol: "udp" },
+    { internal: 8501, external: 18500, ip: "192.0.2.7", protocol: "tcp" },
+  ]);
+  expect(agentEnvironment(inputs).config).toEqual({
+    ...CONFIG,
+    ...SECURITY,
+    node_name: "client-5",
+    addresses: { http: "127.0.0.1" },
+    ports: { dns: 53, https: 8501 },
+    tls: {
+      ...SECURITY.tls,
+      https: {
+        verify_incoming: false,
+        cert_file: "/consul/secrets/api.pem",
+        key_file: "/consul/secrets/api-key.pem",
+      },
     },
   });
 });

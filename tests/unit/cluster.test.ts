@@ -1,6 +1,7 @@
 import * as pulumi from "@pulumi/pulumi";
 import { Cluster, type ClusterArgs } from "../../components/cluster";
-import { owner } from "./fixtures";
+import { KeyMaterial } from "../../components/key-material";
+import { agentEnvironment, labelsOf, owner } from "./fixtures";
 import { create, idOf, mockPulumi, refused, valueOf, type Created } from "./mocks";
 
 const args: ClusterArgs = {
@@ -16,6 +17,15 @@ const args: ClusterArgs = {
   serverMemoryMb: 384,
   clientMemoryMb: 192,
   logLevel: "warn",
+  https: false,
+};
+
+const MATERIAL = {
+  datacenter: "dc7",
+  bindAddress: "127.0.0.1",
+  apiNames: [],
+  gossipKey: "the-gossip-key",
+  managementToken: "the-management-token",
 };
 
 let cluster: Created<Cluster>;
@@ -119,8 +129,7 @@ test("only the first client publishes", () => {
 test("hands its image, log level and memory limits to the members", () => {
   expect(container("server-2").inputs).toMatchObject({ image: "sha256:consul", memory: 384 });
   expect(container("client-2").inputs).toMatchObject({ image: "sha256:consul", memory: 192 });
-  const { uploads } = container("client-2").inputs as { uploads: [{ content: string }] };
-  expect(JSON.parse(uploads[0].content)).toMatchObject({
+  expect(agentEnvironment(container("client-2").inputs).config).toMatchObject({
     datacenter: "dc7",
     log_level: "warn",
     retry_join: ["server-1", "server-2", "server-3"],
@@ -131,6 +140,7 @@ test("the provider's address is a plain value, known at preview", () => {
   const provider = cluster.get("consul.Provider whole");
 
   expect(provider.inputs).toMatchObject({ address: "127.0.0.1:18500", scheme: "http", datacenter: "dc7" });
+  for (const absent of ["token", "caPem"]) expect(provider.inputs).not.toHaveProperty(absent);
   expect(provider.inputsFrom).toEqual({});
   expect(provider.dependencies).toEqual([]);
 });
@@ -147,8 +157,129 @@ test("hands out what services and monitors need", async () => {
   expect(await valueOf(component.networkId)).toBe(idOf("whole"));
   expect(await valueOf(component.httpApiUrl)).toBe("http://127.0.0.1:18500");
   expect(await valueOf(component.dnsAddress)).toBe("127.0.0.1:18600");
+  expect([component.datacenter, component.caCertificate, component.agentSecrets]).toEqual([
+    "dc7",
+    undefined,
+    undefined,
+  ]);
   expect(component.ready).toHaveLength(3);
   expect(await valueOf(component.store.urn)).toMatch(/docker:index\/volume:Volume::server-1$/);
+});
+
+describe("with keys", () => {
+  const build = (name: string, https: boolean) =>
+    create(() => {
+      const keys = new KeyMaterial(`${name}-keys`, MATERIAL);
+      const cluster = new Cluster(name, { ...args, servers: 1, clients: 1, https, keys });
+      return { keys, cluster };
+    });
+  const keysOf = async (name: string, https: boolean) => {
+    const built = await build(name, https);
+    const { keys } = built.component;
+    return { ...built, keys, server: await valueOf(keys.server), api: await valueOf(keys.api) };
+  };
+  /** The contents that the carrier writes, by their paths. */
+  const contents = ({ get }: Created<unknown>) => {
+    const uploads = get("docker.Container keys").inputs["uploads"] as { file: string; content: string }[];
+    return Object.fromEntries(uploads.map(({ file, content }) => [file, content]));
+  };
+  const gossip = JSON.stringify({ encrypt: MATERIAL.gossipKey });
+
+  test("has a volume for each agent's secrets", async () => {
+    const { get, component } = await build("volumes", false);
+
+    for (const [agent, role] of [
+      ["server-1", "server"],
+      ["client-1", "client"],
+    ] as const) {
+      expect(get(`docker.Volume ${agent}-secrets`)).toMatchObject({
+        inputs: { name: `shop-test-${agent}-secrets`, labels: labelsOf(role) },
+        parent: "Cluster volumes",
+        deleteBeforeReplace: true,
+      });
+      expect(get(`docker.Container ${agent}`).inputs["volumes"]).toContainEqual({
+        containerPath: "/consul/secrets",
+        volumeName: `shop-test-${agent}-secrets`,
+        readOnly: true,
+      });
+    }
+    expect(component.cluster.agentSecrets?.agents.map(({ name, role }) => [name, role])).toEqual([
+      ["server-1", "server"],
+      ["client-1", "client"],
+    ]);
+  });
+
+  test("carries its own to each agent, before any of them starts", async () => {
+    const safe = await keysOf("safe", false);
+
+    const ca = await valueOf(safe.keys.caCertificate);
+    const recovery = await valueOf(safe.keys.recoveryToken);
+    expect(contents(safe)).toEqual({
+      "/secrets/server-1/ca.pem": ca,
+      "/secrets/server-1/gossip.json": gossip,
+      "/secrets/server-1/server.pem": safe.server.certificate,
+      "/secrets/server-1/server-key.pem": safe.server.key,
+      "/secrets/server-1/recovery-token": recovery,
+      "/secrets/server-1/recovery.json": JSON.stringify({ acl: { tokens: { agent_recovery: recovery } } }),
+      "/secrets/server-1/management-token": MATERIAL.managementToken,
+      "/secrets/client-1/ca.pem": ca,
+      "/secrets/client-1/gossip.json": gossip,
+      "/secrets/client-1/join.json": JSON.stringify({ acl: { tokens: { agent: MATERIAL.managementToken } } }),
+    });
+    const carrier = safe.get("docker.Container keys");
+    expect(carrier.parent).toBe("SecretFiles keys");
+    expect(carrier.inputs).toMatchObject({
+      image: "sha256:consul",
+      volumes: [
+        { volumeName: "shop-test-server-1-secrets", containerPath: "/secrets/server-1" },
+        { volumeName: "shop-test-client-1-secrets", containerPath: "/secrets/client-1" },
+      ],
+    });
+    const readers = (carrier.inputs["uploads"] as { owner: string; group: string }[]).map(
+      ({ owner, group }) => `${owner}:${group}`,
+    );
+    expect(new Set(readers)).toEqual(new Set(["100:1000"]));
+    expect(safe.get("Server server-1").dependencies).toEqual(["docker.Container keys"]);
+  });
+
+  test("shows the management token to Consul, as a secret", async () => {
+    const { get, component } = await build("safe-2", false);
+
+    const provider = get("consul.Provider safe-2");
+    expect(provider.inputs).toMatchObject({
+      address: "127.0.0.1:18500",
+      scheme: "http",
+      token: MATERIAL.managementToken,
+    });
+    expect(provider.inputs).not.toHaveProperty("caPem");
+    expect(provider.secretInputs).toEqual(["token"]);
+    expect(component.cluster.caCertificate).toBeUndefined();
+    expect(component.cluster.agentUrls).toEqual(["http://client-1:8500"]);
+  });
+
+  test("is reached by HTTPS, and verified, where it is told to", async () => {
+    const safe = await keysOf("safe-3", true);
+
+    const { cluster } = safe.component;
+    const ca = await valueOf(safe.keys.caCertificate);
+    expect(await valueOf(cluster.caCertificate ?? pulumi.output(""))).toBe(ca);
+    expect(safe.get("consul.Provider safe-3").inputs).toMatchObject({
+      address: "127.0.0.1:18500",
+      scheme: "https",
+      caPem: ca,
+    });
+    expect(await valueOf(cluster.httpApiUrl)).toBe("https://127.0.0.1:18500");
+    expect(cluster.agentUrls).toEqual(["https://client-1:8501"]);
+    expect(contents(safe)).toMatchObject({
+      "/secrets/client-1/api.pem": safe.api.certificate,
+      "/secrets/client-1/api-key.pem": safe.api.key,
+    });
+    expect(Object.keys(contents(safe)).filter((path) => path.includes("/server-1/api"))).toEqual([]);
+    expect(agentEnvironment(safe.get("docker.Container client-1").inputs).config["ports"]).toEqual({
+      dns: 53,
+      https: 8501,
+    });
+  });
 });
 
 test("is reached at 127.0.0.1 when it listens on every address", async () => {

@@ -46,7 +46,7 @@ test("no capability is added and nothing of the host's is shared", () => {
   for (const privilege of ["privileged", "networkMode", "pidMode", "ipcMode", "usernsMode", "devices"]) {
     expect(args).not.toHaveProperty(privilege);
   }
-  for (const share of ["volumes", "mounts", "ports", "envs", "publishAllPorts", "hosts"]) {
+  for (const share of ["mounts", "ports", "envs", "publishAllPorts", "hosts"]) {
     expect(args).not.toHaveProperty(share);
   }
 });
@@ -71,4 +71,22 @@ test("names and labels say whose a resource is", () => {
     "consul-docker.role": "client",
   });
   expect(labelList(owner, "client")).toEqual(labelsOf("client"));
+});
+
+test("what it may write to is in memory, or a volume", () => {
+  const args = containerArgs({
+    ...spec,
+    scratch: { "/run/x": "size=1m" },
+    volumes: {
+      "/data": { volumeName: "data", readOnly: false },
+      "/keys": { volumeName: "keys", readOnly: true },
+    },
+  });
+
+  expect(args.readOnly).toBe(true);
+  expect(args.tmpfs).toEqual({ "/tmp": "size=16m", "/run/x": "size=1m" });
+  expect(args.volumes).toEqual([
+    { containerPath: "/data", volumeName: "data", readOnly: false },
+    { containerPath: "/keys", volumeName: "keys", readOnly: true },
+  ]);
 });

@@ -1,3 +1,4 @@
+import { ConsulApi } from "../../scripts/consul-api";
 import { createServer } from "node:http";
 import type { AddressInfo } from "node:net";
 import {
@@ -47,7 +48,7 @@ const HEALTHY: Record<string, unknown> = {
 const closing: (() => Promise<void>)[] = [];
 
 /** An agent that gives these answers; a number is a status without a body. */
-async function agent(answers: Record<string, unknown>): Promise<string> {
+async function agentUrl(answers: Record<string, unknown>): Promise<string> {
   const server = createServer((request, response) => {
     const answer = answers[request.url ?? ""];
     response.statusCode = answer === undefined ? 404 : typeof answer === "number" ? answer : 200;
@@ -64,6 +65,10 @@ async function agent(answers: Record<string, unknown>): Promise<string> {
       }),
   );
   return `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
+}
+
+async function agent(answers: Parameters<typeof agentUrl>[0]): Promise<ConsulApi> {
+  return new ConsulApi({ httpApiUrl: await agentUrl(answers) });
 }
 
 afterEach(async () => {
@@ -162,19 +167,19 @@ test("an instance without a port has its address alone", async () => {
 });
 
 test("an agent that is not there gets one line", async () => {
-  const url = await agent({});
+  const url = await agentUrl({});
   await closing.pop()?.();
 
-  await expect(readDatacenter(url)).rejects.toThrow(
+  await expect(readDatacenter(new ConsulApi({ httpApiUrl: url }))).rejects.toThrow(
     new Error(`Consul does not answer at ${url}/v1/agent/members: ECONNREFUSED`),
   );
 });
 
 test("an agent that answers with an error gets one line, with what it said", async () => {
-  const url = await agent({ ...HEALTHY, "/v1/catalog/services?stale": 500 });
+  const url = await agentUrl({ ...HEALTHY, "/v1/catalog/services?stale": 500 });
 
-  await expect(readDatacenter(url)).rejects.toThrow(
-    new Error(`Consul does not answer at ${url}/v1/catalog/services?stale: 500 No cluster leader`),
+  await expect(readDatacenter(new ConsulApi({ httpApiUrl: url }))).rejects.toThrow(
+    new Error(`Consul answers 500 at ${url}/v1/catalog/services?stale: No cluster leader`),
   );
 });
 

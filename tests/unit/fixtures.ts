@@ -1,8 +1,11 @@
+import { readFileSync } from "node:fs";
 import * as consul from "@pulumi/consul";
 import * as docker from "@pulumi/docker";
 import * as pulumi from "@pulumi/pulumi";
 import { parseSubnet, type Subnet } from "../../components/addresses";
+import type { Credentials } from "../../components/access-control";
 import type { Datacenter } from "../../components/cluster";
+import { SecretFiles } from "../../components/secret-files";
 
 /** Whose resources the components under test create. */
 export const owner = { project: "shop", stack: "test" };
@@ -21,8 +24,44 @@ export const HARDENED = {
   securityOpts: ["no-new-privileges:true"],
   logDriver: "json-file",
   logOpts: { "max-file": "3", "max-size": "10m" },
+  readOnly: true,
+  tmpfs: { "/tmp": "size=16m" },
+  ulimits: [{ name: "nproc", soft: 4096, hard: 4096 }],
+  volumes: [],
   wait: true,
 };
+
+/** What agents may write to, beside their data. */
+export const AGENT_TMPFS = {
+  "/tmp": "size=16m",
+  "/consul/config": "size=1m,uid=100,gid=1000,mode=0700",
+};
+
+/** An agent's health check: what all agents have in common, then a script of its own. */
+export function agentHealth(script: string, ...args: readonly string[]) {
+  const text = (file: string) => readFileSync(`${__dirname}/../../components/${file}`, "utf8");
+  return {
+    tests: ["CMD", "sh", "-c", text("agent-health.sh") + text(script), script, ...args],
+    interval: "2s",
+    timeout: "5s",
+    retries: 3,
+    startPeriod: "0s",
+  };
+}
+
+/** The configuration that an agent's container is given in its environment, and the rest of that environment. */
+export function agentEnvironment(inputs: Readonly<Record<string, unknown>>): {
+  config: Record<string, unknown>;
+  rest: string[];
+} {
+  const prefix = "CONSUL_LOCAL_CONFIG=";
+  const envs = inputs["envs"] as string[];
+  const config = envs.find((one) => one.startsWith(prefix))?.slice(prefix.length) ?? "";
+  return {
+    config: JSON.parse(config) as Record<string, unknown>,
+    rest: envs.filter((one) => !one.startsWith(prefix)),
+  };
+}
 
 /** The plan of a network that is known to be a good one. */
 export function subnetOf(cidr: string): Subnet {
@@ -35,6 +74,8 @@ export function subnetOf(cidr: string): Subnet {
 export function datacenter(name: string): Datacenter {
   const image = "sha256:consul";
   return {
+    datacenter: "dc7",
+    caCertificate: undefined,
     networkId: pulumi.output("network-id"),
     agentUrls: ["http://client-1:8500", "http://client-2:8500"],
     dnsServers: ["10.9.0.21", "10.9.0.22"],
@@ -44,5 +85,23 @@ export function datacenter(name: string): Datacenter {
       new docker.Container(`${name}-agent-1`, { image }),
       new docker.Container(`${name}-agent-2`, { image }),
     ],
+  };
+}
+
+/** The same datacenter with an API by HTTPS. */
+export function httpsDatacenter(name: string): Datacenter {
+  return {
+    ...datacenter(name),
+    caCertificate: pulumi.output("CA CERTIFICATE"),
+    agentUrls: ["https://client-1:8501", "https://client-2:8501"],
+  };
+}
+
+/** Credentials in the volume `NAME-secrets`; their files are the component `NAME-files`. */
+export function credentials(name: string): Credentials {
+  return {
+    volumeName: pulumi.output(`${name}-secrets`),
+    accessorId: pulumi.output(`${name}-accessor`),
+    files: new SecretFiles(`${name}-files`, { owner, imageId: "sha256:consul", folders: {} }),
   };
 }

@@ -2,7 +2,7 @@ import * as pulumi from "@pulumi/pulumi";
 import { bundleServices } from "../../bundle";
 import program from "../../index";
 import { preflight } from "../../preflight";
-import { create, mockPulumi, refused, valueOf, type Created } from "./mocks";
+import { create, mockPulumi, refused, secretOf, TOKEN_SECRETS, valueOf, type Created } from "./mocks";
 
 jest.mock("../../bundle", () => ({
   bundleServices: jest.fn((services: readonly { readonly name: string }[]) =>
@@ -25,7 +25,7 @@ function fail(config: Readonly<Record<string, string>>): ReturnType<typeof refus
   return refused(() => program());
 }
 
-beforeAll(() => mockPulumi());
+beforeAll(() => mockPulumi({ answers: TOKEN_SECRETS }));
 
 afterEach(() => {
   jest.clearAllMocks();
@@ -41,7 +41,7 @@ describe("the dev stack", () => {
       "consul-docker:monitorMemoryMb": "96",
       "consul-docker:nodeVersion": "22-slim",
       "consul-docker:services":
-        '[{"name":"gateway","port":8080,"hostPort":18080},{"name":"catalog","port":8080,"instances":2}]',
+        '[{"name":"gateway","port":8080,"hostPort":18080,"discovers":["catalog"]},{"name":"catalog","port":8080,"instances":2}]',
     });
   });
 
@@ -49,8 +49,10 @@ describe("the dev stack", () => {
     const top = stack.registrations.filter(({ parent }) => parent === "").map(({ ref }) => ref);
 
     expect(top.sort()).toEqual([
+      "AccessControl access",
       "Cluster consul",
       "Images images",
+      "KeyMaterial keys",
       "Monitor monitor-1",
       "Monitor monitor-2",
       "Service catalog",
@@ -75,8 +77,9 @@ describe("the dev stack", () => {
     ] as const) {
       const { inputs } = stack.get(`docker.Container ${name}`);
       expect(inputs).toMatchObject({ image: "sha256:consul-esm", memory: 96 });
-      const { uploads } = inputs as { uploads: [{ content: string }] };
-      expect(JSON.parse(uploads[0].content)).toMatchObject({ http_addr: `http://${agent}:8500` });
+      expect(inputs["envs"]).toEqual([
+        expect.stringContaining(`"http_addr":"http://${agent}:8500"`) as string,
+      ]);
     }
   });
 
@@ -90,6 +93,82 @@ describe("the dev stack", () => {
     expect(stack.get("consul.Service catalog-1").provider).toBe("consul.Provider consul");
   });
 
+  describe("shows a secret", () => {
+    /** Every secret there is: what the state keeps, without the certificates, and what Consul tells of its tokens. */
+    const secrets = () => [
+      ...stack.registrations
+        .filter(({ ref }) => ref.startsWith("pulumi.Stash "))
+        .map(({ inputs: { input } }) => (typeof input === "string" ? input : (input as { key: string }).key)),
+      ...stack.calls.map(({ inputs }) => secretOf(inputs["accessorId"] as string)),
+    ];
+    /** The secrets in a value, as they are or within JSON. */
+    const within = (value: unknown) => {
+      const text = JSON.stringify(value);
+      const escaped = (secret: string, times: number): string =>
+        times === 0 ? secret : escaped(JSON.stringify(secret).slice(1, -1), times - 1);
+      return secrets().filter((secret) => [1, 2, 3].some((times) => text.includes(escaped(secret, times))));
+    };
+
+    test("to who must have it, and nobody else", () => {
+      const holders = stack.registrations.flatMap(({ ref, inputs }) =>
+        Object.keys(inputs)
+          .filter((input) => within(inputs[input]).length > 0)
+          .map((input) => `${ref}: ${input}`),
+      );
+
+      // Gossip key, two tokens and three private keys; the tokens of 5 agents, 2 services, the monitors and DNS.
+      expect(new Set(secrets()).size).toBe(15);
+      expect(holders.filter((holder) => !holder.startsWith("pulumi.Stash ")).sort()).toEqual([
+        "consul.Provider consul: token",
+        "docker.Container keys: uploads",
+        "docker.Container tokens: uploads",
+      ]);
+      expect(holders.filter((holder) => holder.startsWith("pulumi.Stash "))).toHaveLength(15);
+    });
+
+    test("as one, on its way to the engine and in the state", () => {
+      for (const { ref, inputs, secretInputs, additionalSecretOutputs } of stack.registrations) {
+        const holding = Object.keys(inputs).filter((input) => within(inputs[input]).length > 0);
+        expect([ref, ...secretInputs]).toEqual([ref, ...holding]);
+        expect([ref, ...additionalSecretOutputs]).toEqual(expect.arrayContaining([ref, ...holding]));
+      }
+    });
+
+    test("among the outputs in the management token alone", async () => {
+      const outputs: Record<string, unknown> = stack.component;
+      const secret = await Promise.all(
+        Object.keys(outputs).map(async (name) => [name, await pulumi.isSecret(pulumi.output(outputs[name]))]),
+      );
+
+      expect(secret.filter(([, isSecret]) => isSecret)).toEqual([["managementToken", true]]);
+      const open = { ...(await valueOf(pulumi.output(stack.component))), managementToken: "" };
+      expect(within(open)).toEqual([]);
+    });
+
+    test("in no name", () => {
+      expect(within(stack.refs)).toEqual([]);
+    });
+  });
+
+  test("gives each service a token that finds what it discovers, and Consul's DNS the services", () => {
+    const rules = (name: string) => stack.get(`consul.AclPolicy ${name}`).inputs["rules"];
+
+    expect(rules("service-gateway")).toContain('service "catalog" { policy = "read" }');
+    expect(rules("service-catalog")).not.toContain("gateway");
+    expect(rules("dns")).toContain('service "gateway" { policy = "read" }');
+    for (const name of ["gateway-1", "catalog-1", "catalog-2"]) {
+      const { inputs, dependencies } = stack.get(`docker.Container ${name}`);
+      expect(inputs["volumes"]).toEqual([
+        {
+          containerPath: "/run/consul",
+          volumeName: `shop-test-${name.slice(0, -2)}-secrets`,
+          readOnly: true,
+        },
+      ]);
+      expect(dependencies).toContain("docker.Container tokens");
+    }
+  });
+
   test("ends in outputs that say where everything is", async () => {
     const outputs = await valueOf(pulumi.output(stack.component));
 
@@ -99,6 +178,13 @@ describe("the dev stack", () => {
       gatewayUrl: "http://127.0.0.1:18080",
       dnsAddress: "127.0.0.1:8600",
       datacenter: "dc7",
+      caCertificate: expect.stringMatching(/^-----BEGIN CERTIFICATE-----/) as string,
+      certificateExpiries: {
+        ca: expect.any(String) as string,
+        server: expect.any(String) as string,
+        api: expect.any(String) as string,
+      },
+      managementToken: expect.stringMatching(/^[0-9a-f-]{36}$/) as string,
       members: [
         { name: "server-1", role: "server", address: "10.87.0.11" },
         { name: "server-2", role: "server", address: "10.87.0.12" },
@@ -125,6 +211,36 @@ test("a stack without a gateway has no URL for it, and one without services has 
   expect(refs.filter((ref) => ref.startsWith("Service "))).toEqual([]);
 });
 
+test("a stack that listens beyond this host serves HTTPS, and everybody verifies it", async () => {
+  const { component, get } = await run({
+    "consul-docker:bindAddress": "0.0.0.0",
+    "consul-docker:services": '[{"name":"catalog","port":8080}]',
+  });
+
+  const caCertificate = await valueOf(component.caCertificate ?? pulumi.output(""));
+  expect(await valueOf(component.httpApiUrl)).toBe("https://127.0.0.1:8500");
+  expect(get("consul.Provider consul").inputs).toMatchObject({ scheme: "https", caPem: caCertificate });
+  expect(get("docker.Container catalog-1").inputs["envs"]).toContain(
+    "NODE_EXTRA_CA_CERTS=/run/consul/ca.pem",
+  );
+  expect(get("docker.Container monitor-2").inputs["envs"]).toEqual([
+    expect.stringContaining('"ca_file":"/run/consul/ca.pem"') as string,
+  ]);
+});
+
+test("an insecure stack has no keys, tokens or certificates", async () => {
+  const { component, registrations, calls } = await run({
+    "consul-docker:insecure": "true",
+    "consul-docker:services": '[{"name":"catalog","port":8080}]',
+  });
+
+  expect(registrations.filter(({ ref }) => /Stash|Acl|Secret|Identity|Key|secrets/.test(ref))).toEqual([]);
+  expect(registrations.filter(({ secretInputs }) => secretInputs.length > 0)).toEqual([]);
+  expect(calls).toEqual([]);
+  for (const output of ["caCertificate", "certificateExpiries", "managementToken"] as const)
+    expect(component[output]).toBeUndefined();
+});
+
 test("the host is asked for what the settings claim, before anything is created", async () => {
   jest.mocked(preflight).mockRejectedValueOnce(new pulumi.RunError("this host cannot take the stack:"));
 
@@ -137,6 +253,7 @@ test("the host is asked for what the settings claim, before anything is created"
       {
         owner: { project: "shop", stack: "test" },
         subnet: "10.9.0.0/24",
+        insecure: false,
         bindAddress: "127.0.0.1",
         ports: new Map([
           [8500, "consul-docker:httpPort"],

@@ -26,6 +26,7 @@ const environment = { PATH: process.env["PATH"], DOCKER_HOST: process.env["DOCKE
 const claim: Claim = {
   owner,
   subnet: "10.9.0.0/24",
+  insecure: false,
   bindAddress: "127.0.0.1",
   ports: new Map(),
   images: new Map(),
@@ -265,6 +266,43 @@ test("all faults are named at once", async () => {
     "  subnet 10.9.0.0/24 overlaps 10.0.0.0/8 of the Docker network theirs; set consul-docker:subnet to a free one",
     "  port 18500 of 127.0.0.1 is in use by the container theirs; set consul-docker:httpPort to a free one",
   ]);
+});
+
+describe("a running datacenter", () => {
+  const server = (mounts: readonly string[], labels: object = OWN) => ({
+    Name: "/shop-test-server-1",
+    Config: { Labels: { ...labels, "consul-docker.role": "server" } },
+    Mounts: mounts.map((Destination) => ({ Destination })),
+    HostConfig: { PortBindings: {} },
+  });
+  const SECURE = ["/consul/data", "/consul/secrets"];
+  const OPEN = ["/consul/data"];
+
+  test.each([
+    ["secure", SECURE, true],
+    ["open", OPEN, false],
+  ])("that is %s does not become the opposite", async (_kind, mounts, insecure) => {
+    await docker(running(server(mounts)));
+
+    expect(await faultOf({ insecure })).toBe(
+      "this host cannot take the stack:\n  consul-docker:insecure cannot change while the datacenter runs; set it back, or run npm run down first",
+    );
+  });
+
+  test.each([
+    ["secure", SECURE, false],
+    ["open", OPEN, true],
+  ])("that is %s may stay so", async (_kind, mounts, insecure) => {
+    await docker(running(server(mounts)));
+
+    await expect(preflight({ ...claim, insecure })).resolves.toBeUndefined();
+  });
+
+  test("of somebody else is none of this stack's business", async () => {
+    await docker(running(server(OPEN, { ...OWN, "consul-docker.stack": "other" })));
+
+    await expect(preflight(claim)).resolves.toBeUndefined();
+  });
 });
 
 test("a preview asks the engine nothing", async () => {

@@ -1,5 +1,5 @@
 import { ServiceInstance, type ServiceInstanceArgs } from "../../components/service-instance";
-import { datacenter, HARDENED, labelsOf, owner } from "./fixtures";
+import { credentials, datacenter, HARDENED, httpsDatacenter, labelsOf, owner } from "./fixtures";
 import { create, mockPulumi, type Created } from "./mocks";
 
 const args = (name: string, change: Partial<ServiceInstanceArgs> = {}): ServiceInstanceArgs => ({
@@ -46,7 +46,7 @@ describe("the container", () => {
       name: "shop-test-orders-1",
       hostname: "orders-1",
       image: "sha256:orders",
-      user: "node",
+      user: "10001:10001",
       memory: 160,
       memorySwap: 160,
       labels: labelsOf("service"),
@@ -84,6 +84,44 @@ describe("the container", () => {
     expect(container.dependencies).toEqual(READY);
     expect(container.replaceOnChanges).toEqual(["healthcheck"]);
     expect(container.deleteBeforeReplace).toBe(true);
+  });
+
+  test("finds its token and the authority of HTTPS in files of its own", async () => {
+    const change = { datacenter: httpsDatacenter("safe-1"), credentials: credentials("safe-1") };
+    const { get } = await create(() => new ServiceInstance("safe-1", args("safe-1", change)));
+
+    const { inputs, dependencies } = get("docker.Container safe-1");
+    expect(inputs["volumes"]).toEqual([
+      { containerPath: "/run/consul", volumeName: "safe-1-secrets", readOnly: true },
+    ]);
+    expect(inputs["envs"]).toEqual([
+      "CONSUL_HTTP_ADDRS=https://client-1:8501,https://client-2:8501",
+      "CONSUL_HTTP_TOKEN_FILE=/run/consul/token",
+      "INSTANCE_NAME=safe-1",
+      "LOG_LEVEL=warn",
+      "NODE_EXTRA_CA_CERTS=/run/consul/ca.pem",
+      "PORT=8080",
+      "SERVICE_NAME=orders",
+    ]);
+    expect(dependencies).toEqual([
+      "docker.Container safe-1-agent-1",
+      "docker.Container safe-1-agent-2",
+      "docker.Container safe-1-files",
+    ]);
+  });
+
+  test("finds its token alone where the agents serve HTTP", async () => {
+    const change = { credentials: credentials("plain-1") };
+    const { get } = await create(() => new ServiceInstance("plain-1", args("plain-1", change)));
+
+    expect(get("docker.Container plain-1").inputs["envs"]).toEqual([
+      "CONSUL_HTTP_ADDRS=http://client-1:8500,http://client-2:8500",
+      "CONSUL_HTTP_TOKEN_FILE=/run/consul/token",
+      "INSTANCE_NAME=plain-1",
+      "LOG_LEVEL=warn",
+      "PORT=8080",
+      "SERVICE_NAME=orders",
+    ]);
   });
 
   test("publishes its port where it is told to", async () => {

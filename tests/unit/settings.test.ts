@@ -1,9 +1,12 @@
+import { createPrivateKey } from "node:crypto";
 import * as pulumi from "@pulumi/pulumi";
+import fc from "fast-check";
+import { createAuthority, type KeyPair } from "../../components/certificates";
 import { claimedImages, claimedPorts, parseSettings, readSettings } from "../../settings";
 
 const api = { name: "api", port: 8080 };
 const KEYS =
-  "datacenter, servers, clients, consulVersion, monitorVersion, nodeVersion, subnet, bindAddress, httpPort, dnsPort, serverMemoryMb, clientMemoryMb, monitorMemoryMb, logLevel, services";
+  "datacenter, servers, clients, consulVersion, monitorVersion, nodeVersion, subnet, bindAddress, httpPort, dnsPort, https, apiNames, insecure, gossipKey, managementToken, caCertificate, caKey, serverCertificate, serverKey, apiCertificate, apiKey, serverMemoryMb, clientMemoryMb, monitorMemoryMb, logLevel, services";
 const NAME = "lower-case letters, digits and inner dashes, at most 40";
 const SUBNET = "a private IPv4 network with 64 to 65536 addresses, as 10.87.0.0/24";
 const PORT = "a whole number from 1 to 65535";
@@ -37,6 +40,9 @@ test("an empty stack file gets every default", () => {
     bindAddress: "127.0.0.1",
     httpPort: 8500,
     dnsPort: 8600,
+    https: false,
+    apiNames: [],
+    insecure: false,
     serverMemoryMb: 512,
     clientMemoryMb: 256,
     monitorMemoryMb: 128,
@@ -55,6 +61,7 @@ test("a service gets every default, and stays inside the network", () => {
     tags: [],
     meta: {},
     checks: [{ path: "/ready", intervalSeconds: 2, timeoutSeconds: 1 }],
+    discovers: [],
     config: {},
     memoryMb: 256,
   });
@@ -73,6 +80,11 @@ test("a stack file that sets everything is taken as it is", () => {
     bindAddress: "0.0.0.0",
     httpPort: 18500,
     dnsPort: 18600,
+    https: true,
+    apiNames: ["consul.example.com", "192.0.2.7"],
+    insecure: false,
+    gossipKey: "AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA=",
+    managementToken: "3f2504e0-4f89-41d3-9a0c-0305e82c3301",
     serverMemoryMb: 1024,
     clientMemoryMb: 128,
     monitorMemoryMb: 64,
@@ -86,6 +98,7 @@ test("a stack file that sets everything is taken as it is", () => {
         tags: ["http", "v2"],
         meta: { protocol: "connect" },
         checks: [{ path: "/live?full=1", intervalSeconds: 90, timeoutSeconds: 5 }],
+        discovers: ["api-2", "elsewhere"],
         config: { currency: "EUR", tiers: [1, { to: null }], on: true },
         memoryMb: 512,
       },
@@ -252,7 +265,7 @@ describe("one fault is named with its key, what is allowed and what it is", () =
     [
       "an unknown setting of a service",
       service({ replicas: 3 }),
-      "services[0].replicas is not a setting; there are name, instances, port, hostPort, tags, meta, checks, config, memoryMb",
+      "services[0].replicas is not a setting; there are name, instances, port, hostPort, tags, meta, checks, discovers, config, memoryMb",
     ],
     [
       "a configuration key with a slash",
@@ -383,3 +396,205 @@ test("the public images are known with the settings that ask for them", () => {
     ["node:24-slim", "consul-docker:nodeVersion"],
   ]);
 });
+
+describe("security", () => {
+  const UUID = "3f2504e0-4f89-41d3-9a0c-0305e82c3301";
+  const GOSSIP = Buffer.alloc(32, 1).toString("base64");
+  let ca: KeyPair;
+  let other: KeyPair;
+
+  beforeAll(async () => {
+    [ca, other] = await Promise.all([createAuthority("a"), createAuthority("b")]);
+  });
+
+  test("HTTPS is a matter of choice on loopback, and of course beyond it", () => {
+    expect(parse({ https: true }).https).toBe(true);
+    expect(parse({ https: false }).https).toBe(false);
+    expect(parse({ bindAddress: "0.0.0.0", https: true }).https).toBe(true);
+    expect(parse({ bindAddress: "127.8.8.8" }).https).toBe(false);
+    expect(parse({ bindAddress: "0.0.0.0" }).https).toBe(true);
+  });
+
+  test("a complete set of one's own is taken as it is", () => {
+    const own = {
+      gossipKey: GOSSIP,
+      managementToken: UUID,
+      caCertificate: ca.certificate,
+      caKey: ca.key,
+      apiNames: ["consul.example.com", "192.0.2.7"],
+    };
+
+    expect(parse(own)).toMatchObject(own);
+  });
+
+  test("a name that stands for Consul's own containers is refused with a number, too", () => {
+    expect(faultOf(() => parse({ services: [{ ...api, name: "client-1" }] }))).toContain(
+      'services[0].name must not be the name of one of Consul\'s own containers, got "client-1"',
+    );
+  });
+
+  test.each<[string, () => Record<string, unknown>, string]>([
+    [
+      "no security beyond loopback",
+      () => ({ insecure: true, bindAddress: "192.0.2.7" }),
+      "insecure must be false where bindAddress 192.0.2.7 is not on loopback",
+    ],
+    [
+      "plain HTTP beyond loopback",
+      () => ({ https: false, bindAddress: "0.0.0.0" }),
+      "https must be true where bindAddress 0.0.0.0 is not on loopback",
+    ],
+    [
+      "HTTPS without keys",
+      () => ({ https: true, insecure: true }),
+      "https must be false where insecure is true",
+    ],
+    [
+      "a short gossip key",
+      () => ({ gossipKey: "c2hvcnQ=" }),
+      "gossipKey must be 32 bytes in base64, as consul keygen prints them, got something else",
+    ],
+    [
+      "a token that is none",
+      () => ({ managementToken: "hunter2" }),
+      "managementToken must be a UUID, got something else",
+    ],
+    [
+      "a key that is none",
+      () => ({ caCertificate: ca.certificate, caKey: "hunter2" }),
+      "caKey must be a private key in PEM, not encrypted, got something else",
+    ],
+    [
+      "a certificate that is none",
+      () => ({ caCertificate: "x", caKey: ca.key }),
+      'caCertificate must be an X.509 certificate in PEM, got "x"',
+    ],
+    [
+      "an authority's certificate alone",
+      () => ({ caCertificate: ca.certificate }),
+      "caKey must be given with caCertificate, unless both certificates and their keys are",
+    ],
+    ["an authority's key alone", () => ({ caKey: ca.key }), "caCertificate must be given with caKey"],
+    [
+      "a certificate without its key",
+      () => ({ serverCertificate: ca.certificate }),
+      "serverKey must be given with serverCertificate",
+    ],
+    [
+      "another one's key",
+      () => ({ apiCertificate: ca.certificate, apiKey: other.key }),
+      "apiKey must be the key of apiCertificate",
+    ],
+    [
+      "a key without its certificate",
+      () => ({ apiKey: other.key }),
+      "apiCertificate must be given with apiKey",
+    ],
+    [
+      "an authority's certificate with one certificate of two",
+      () => ({ caCertificate: ca.certificate, serverCertificate: ca.certificate, serverKey: ca.key }),
+      "caKey must be given with caCertificate, unless both certificates and their keys are",
+    ],
+    [
+      "an encrypted key",
+      () => ({ caCertificate: ca.certificate, caKey: encrypted(ca.key) }),
+      "caKey must be a private key in PEM, not encrypted, got something else",
+    ],
+    [
+      "a number for a gossip key",
+      () => ({ gossipKey: 8_675_309 }),
+      "gossipKey must be 32 bytes in base64, as consul keygen prints them, got something else",
+    ],
+    ["HTTPS in words", () => ({ https: "on" }), 'https must be true or false, got "on"'],
+    ["insecurity in words", () => ({ insecure: "yes" }), 'insecure must be true or false, got "yes"'],
+    ["one name without a list", () => ({ apiNames: "a" }), 'apiNames must be a list of strings, got "a"'],
+    [
+      "one service to discover without a list",
+      () => service({ discovers: "api" }),
+      'services[0].discovers must be a list of services\' names, got "api"',
+    ],
+    [
+      "an odd name",
+      () => ({ apiNames: ["a b"] }),
+      'apiNames[0] must be host names or IPv4 addresses, got "a b"',
+    ],
+    [
+      "an odd service to discover",
+      () => service({ discovers: ["A"] }),
+      `services[0].discovers[0] must be ${NAME}, got "A"`,
+    ],
+  ])("%s is refused, and no secret is shown", (_case, raw, message) => {
+    const settings = raw();
+
+    const fault = faultOf(() => parse(settings));
+
+    expect(fault).toBe(`the stack file has a fault:\n  consul-docker:${message}`);
+    const secrets = ["gossipKey", "managementToken", "caKey", "serverKey", "apiKey"].flatMap((key) =>
+      key in settings ? [String(settings[key])] : [],
+    );
+    expect(secrets.filter((secret) => fault.includes(secret))).toEqual([]);
+  });
+
+  test("no text in the place of a secret is shown, nor the right secret beside a fault", () => {
+    const text = fc.string({ minLength: 12 }).filter((some) => some.trim().length >= 12);
+    fc.assert(
+      fc.property(
+        text,
+        fc.constantFrom("gossipKey", "managementToken", "caKey", "serverKey", "apiKey"),
+        (some, key) => {
+          expect(faultOf(() => parse({ [key]: some, servers: 2 }))).not.toContain(some);
+        },
+      ),
+    );
+
+    const right = { gossipKey: GOSSIP, managementToken: UUID, caCertificate: ca.certificate, caKey: ca.key };
+    expect(faultOf(() => parse({ ...right, servers: 2 }))).toBe(
+      "the stack file has a fault:\n  consul-docker:servers must be 1, 3 or 5, got 2",
+    );
+  });
+
+  test("an authority needs no key where it has nothing to issue", () => {
+    const pair = { caCertificate: ca.certificate, serverCertificate: ca.certificate, serverKey: ca.key };
+
+    expect(parse({ ...pair, apiCertificate: ca.certificate, apiKey: ca.key })).toMatchObject(pair);
+  });
+
+  test("as Pulumi hands it over, each setting is what it is in the stack file", () => {
+    pulumi.runtime.setAllConfig({
+      "consul-docker:https": "true",
+      "consul-docker:insecure": "false",
+      "consul-docker:apiNames": '["consul.example.com"]',
+      "consul-docker:gossipKey": GOSSIP,
+      "consul-docker:managementToken": UUID,
+      "consul-docker:caCertificate": ca.certificate,
+      "consul-docker:caKey": ca.key,
+    });
+
+    expect(readSettings()).toMatchObject({
+      https: true,
+      insecure: false,
+      apiNames: ["consul.example.com"],
+      gossipKey: GOSSIP,
+      managementToken: UUID,
+      caCertificate: ca.certificate,
+      caKey: ca.key,
+    });
+  });
+
+  test("as Pulumi hands it over, a secret that is a number, or JSON, is not shown either", () => {
+    pulumi.runtime.setAllConfig({
+      "consul-docker:gossipKey": "8675309",
+      "consul-docker:managementToken": '{"token":"hunter2"}',
+    });
+
+    expect(faultOf(() => readSettings())).toBe(
+      "the stack file has 2 faults:\n  consul-docker:gossipKey must be 32 bytes in base64, as consul keygen prints them, got something else\n  consul-docker:managementToken must be a UUID, got something else",
+    );
+  });
+});
+
+/** The private key under a passphrase. */
+function encrypted(key: string): string {
+  const options = { type: "pkcs8", format: "pem", cipher: "aes-256-cbc", passphrase: "x" } as const;
+  return createPrivateKey(key).export(options).toString();
+}

@@ -1,0 +1,136 @@
+import * as docker from "@pulumi/docker";
+import * as pulumi from "@pulumi/pulumi";
+import { CONSUL_USER } from "./agent";
+import { JOIN_FILE, TOKENS_FILE, tokenConfig, type AgentSecrets, type Datacenter } from "./cluster";
+import { labelList, physicalName, type Owner, type Role } from "./container";
+import { Identity } from "./identity";
+import { dnsRules, monitorRules, serviceRules, type Discovery } from "./policies";
+import { SecretFiles, type SecretFolder } from "./secret-files";
+
+/** What access control needs from the rest of the stack. */
+export interface AccessControlArgs {
+  /** Owner, for names and labels. */
+  readonly owner: Owner;
+  /** ID of an image that the engine has. */
+  readonly imageId: pulumi.Input<string>;
+  /** The datacenter that it guards. */
+  readonly datacenter: Datacenter;
+  /** Its agents, and where their tokens go. */
+  readonly agentSecrets: AgentSecrets;
+  /** The services, with what each of them looks up. */
+  readonly services: readonly Discovery[];
+}
+
+/** What a container shows to Consul, as files in a volume. */
+export interface Credentials {
+  /** Name of the volume, with the files `token`, `token.json` and, where the agents serve HTTPS, `ca.pem`. */
+  readonly volumeName: pulumi.Output<string>;
+  /** Public half of the token: changes when the token does. */
+  readonly accessorId: pulumi.Output<string>;
+  /** What carries the files, for what must find them there. */
+  readonly files: SecretFiles;
+}
+
+/** Where a container finds its credentials. */
+export const CREDENTIALS_FOLDER = "/run/consul";
+
+/** User and group of a service: no one else's on the host, so that the limit of its processes is its own. */
+export const SERVICE_USER = "10001:10001";
+
+/** Tokens and policies: each agent, each service, the monitors and DNS may do what they have to, and nothing else. */
+export class AccessControl extends pulumi.ComponentResource {
+  /** Credentials of the health monitors. */
+  public readonly monitor: Credentials;
+  /** Credentials of each service, by its name. */
+  public readonly services: ReadonlyMap<string, Credentials>;
+
+  constructor(name: string, args: AccessControlArgs, opts?: pulumi.ComponentResourceOptions) {
+    super("consul-docker:index:AccessControl", name, {}, opts);
+    const { owner, datacenter, services, agentSecrets } = args;
+
+    const identity = (identityName: string, grants: { rules: string } | { node: string }) =>
+      new Identity(identityName, { datacenter, ...grants }, { parent: this });
+    const dns = identity("dns", { rules: dnsRules(services) });
+    const monitor = identity("monitor", { rules: monitorRules(services) });
+
+    const agentFolders = agentSecrets.agents.map(({ name: member, role, volume }): [string, SecretFolder] => {
+      const agent = identity(`agent-${member}`, { node: member });
+      const tokens =
+        role === "server" ? { agent: agent.secretId } : { agent: agent.secretId, dns: dns.secretId };
+      return [
+        member,
+        {
+          volumeName: volume.name,
+          reader: CONSUL_USER,
+          files: {
+            [TOKENS_FILE]: tokenConfig(tokens),
+            // What a client joined with is over.
+            ...(role === "server" ? {} : { [JOIN_FILE]: "{}" }),
+          },
+        },
+      ];
+    });
+
+    const holder = (holderName: string, role: Role, reader: string, identity: Identity) => ({
+      name: holderName,
+      reader,
+      identity,
+      volume: this.#volume(owner, holderName, role),
+    });
+    const monitors = holder("monitor", "monitor", CONSUL_USER, monitor);
+    const holders = services.map((service) =>
+      holder(
+        service.name,
+        "service",
+        SERVICE_USER,
+        identity(`service-${service.name}`, { rules: serviceRules(service) }),
+      ),
+    );
+
+    const { caCertificate } = datacenter;
+    const files = new SecretFiles(
+      "tokens",
+      {
+        owner,
+        imageId: args.imageId,
+        folders: Object.fromEntries([
+          ...agentFolders,
+          ...[monitors, ...holders].map(
+            ({ name, reader, identity: { secretId }, volume }): [string, SecretFolder] => [
+              name,
+              {
+                volumeName: volume.name,
+                reader,
+                files: {
+                  token: secretId,
+                  "token.json": pulumi.jsonStringify({ token: secretId }),
+                  ...(caCertificate === undefined ? {} : { "ca.pem": caCertificate }),
+                },
+              },
+            ],
+          ),
+        ]),
+        // The keys bring back what a client joined with.
+        after: agentSecrets.files.carrier.id,
+      },
+      { parent: this },
+    );
+
+    const credentials = ({ identity, volume }: typeof monitors): Credentials => ({
+      volumeName: volume.name,
+      accessorId: identity.accessorId,
+      files,
+    });
+    this.monitor = credentials(monitors);
+    this.services = new Map(holders.map((one) => [one.name, credentials(one)]));
+    this.registerOutputs({});
+  }
+
+  #volume(owner: Owner, holder: string, role: Role): docker.Volume {
+    return new docker.Volume(
+      `${holder}-secrets`,
+      { name: physicalName(owner, `${holder}-secrets`), labels: labelList(owner, role) },
+      { parent: this, deleteBeforeReplace: true },
+    );
+  }
+}

@@ -1,0 +1,50 @@
+import { Agent, request, type Dispatcher } from "undici";
+
+/** Where Consul's HTTP API is, and how to be let in: the stack's outputs. */
+export interface ConsulApiArgs {
+  /** Base URL. */
+  readonly httpApiUrl: string;
+  /** Certificate of the authority that the API's is verified by, in PEM. @default the system's authorities */
+  readonly caCertificate?: string | undefined;
+  /** ACL token. @default none */
+  readonly managementToken?: string | undefined;
+}
+
+const TIMEOUT_MS = 5000;
+
+/** Consul's HTTP API; every call throws an Error of one line when Consul does not answer, or refuses. */
+export class ConsulApi {
+  readonly #url: string;
+  readonly #headers: Readonly<Record<string, string>>;
+  readonly #dispatcher: Dispatcher;
+
+  constructor({ httpApiUrl, caCertificate, managementToken }: ConsulApiArgs) {
+    this.#url = httpApiUrl;
+    this.#headers = managementToken === undefined ? {} : { "x-consul-token": managementToken };
+    this.#dispatcher = new Agent(caCertificate === undefined ? {} : { connect: { ca: caCertificate } });
+  }
+
+  /** What is under `/v1/PATH`. */
+  get<T>(path: string): Promise<T> {
+    return this.send<T>("GET", path);
+  }
+
+  /** Sends `body` as JSON to `/v1/PATH`; resolves to the decoded answer, undefined where it is empty. */
+  async send<T>(method: "GET" | "PUT" | "POST" | "DELETE", path: string, body?: unknown): Promise<T> {
+    const url = `${this.#url}/v1/${path}`;
+    const { statusCode, text } = await request(url, {
+      method,
+      headers: this.#headers,
+      dispatcher: this.#dispatcher,
+      signal: AbortSignal.timeout(TIMEOUT_MS),
+      ...(body === undefined ? {} : { body: JSON.stringify(body) }),
+    })
+      .then(async ({ statusCode, body }) => ({ statusCode, text: await body.text() }))
+      .catch((error: unknown) => {
+        const { message, code } = error as Error & { code?: unknown };
+        throw new Error(`Consul does not answer at ${url}: ${typeof code === "string" ? code : message}`);
+      });
+    if (statusCode !== 200) throw new Error(`Consul answers ${statusCode} at ${url}: ${text.trim()}`);
+    return (text === "" ? undefined : JSON.parse(text)) as T;
+  }
+}

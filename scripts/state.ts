@@ -1,0 +1,80 @@
+import { spawn } from "node:child_process";
+import { copyFile, mkdtemp, rm } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { NAMESPACE } from "../settings/faults";
+import { capture, PULUMI, pulumi } from "./stack";
+
+/** A resource in an exported state, as far as it is read here. */
+interface Resource {
+  readonly urn: string;
+  readonly type: string;
+  readonly outputs?: { readonly output?: Secret };
+}
+
+interface Secret {
+  /** The value in JSON. */
+  readonly plaintext: string;
+}
+
+/** The values that the stack keeps in its state, by their names. */
+export async function keptSecrets(): Promise<Map<string, unknown>> {
+  const exported = JSON.parse(await capture("stack", "export", "--show-secrets")) as {
+    readonly deployment: { readonly resources?: readonly Resource[] };
+  };
+  return new Map(
+    (exported.deployment.resources ?? []).flatMap(({ urn, type, outputs }) =>
+      type === "pulumi:index:Stash" && outputs?.output !== undefined
+        ? [[urn.split("::").at(-1) ?? "", JSON.parse(outputs.output.plaintext)]]
+        : [],
+    ),
+  );
+}
+
+/**
+ * Runs `pulumi up` with secret settings that this one run shall have beside those of the stack file, which stays as it
+ * is: the state keeps them. Resolves to the exit code.
+ */
+export async function upWith(
+  settings: Readonly<Record<string, string>>,
+  options: readonly string[],
+): Promise<number> {
+  const folder = await mkdtemp(join(tmpdir(), "consul-docker-rotate-"));
+  try {
+    const given = options.indexOf("--config-file");
+    const rest = given === -1 ? options : options.toSpliced(given, 2);
+    const own = options[given + 1] ?? "";
+    const file = join(folder, "stack.yaml");
+    await copyFile(
+      given === -1 ? `Pulumi.${(await capture("stack", "--show-name")).trim()}.yaml` : own,
+      file,
+    );
+    for (const [setting, value] of Object.entries(settings))
+      await setSecret(`${NAMESPACE}:${setting}`, value, file);
+    return await pulumi(
+      "up",
+      "--yes",
+      "--skip-preview",
+      "--suppress-outputs",
+      "--config-file",
+      file,
+      ...rest,
+    );
+  } finally {
+    await rm(folder, { recursive: true, force: true });
+  }
+}
+
+/** The value goes through standard input: an argument would be in the host's list of processes. */
+function setSecret(key: string, value: string, file: string): Promise<void> {
+  return new Promise((resolve, reject) => {
+    const child = spawn(PULUMI, ["config", "set", "--secret", key, "--config-file", file], {
+      stdio: ["pipe", "ignore", "inherit"],
+    });
+    child.on("error", reject).on("exit", (code) => {
+      if (code === 0) resolve();
+      else reject(new Error(`pulumi config set ${key} failed`));
+    });
+    child.stdin.end(value);
+  });
+}

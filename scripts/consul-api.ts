@@ -10,7 +10,8 @@ export interface ConsulApiArgs {
   readonly managementToken?: string | undefined;
 }
 
-const TIMEOUT_MS = 5000;
+// An agent itself waits up to 7 s for a leader before it says that there is none.
+const TIMEOUT_MS = 10_000;
 
 /** Consul's HTTP API; every call throws an Error of one line when Consul does not answer, or refuses. */
 export class ConsulApi {

@@ -105,7 +105,7 @@ describe("up", () => {
     const kinds = new Set(await dockerLines("inspect", "-f", format, ...ids));
     expect(ids).toHaveLength(12);
     expect([...kinds].sort()).toEqual(
-      ["100:1000", "10001:10001"].map(
+      ["10001:10001", "100:1000"].map(
         (user) =>
           `${user} unless-stopped [ALL] false [no-new-privileges:true] true true true [nproc=4096:4096]`,
       ),
@@ -301,6 +301,9 @@ describe("the UI", () => {
       await page.getByRole("button", { name: "Log in" }).first().click();
       await page.locator('input[name="auth[SecretID]"]').fill(outputs.managementToken ?? "");
       await page.getByRole("dialog").getByRole("button", { name: "Log in" }).click();
+      await page.getByText("You are now logged in").waitFor();
+      // The list that was empty before stays so until it is asked for again.
+      await page.reload();
       for (const service of ["catalog", "gateway", "pricing"])
         await page.getByRole("link", { name: service }).first().waitFor();
       mkdirSync("artifacts", { recursive: true });

@@ -9,6 +9,8 @@ const shared = {
 };
 
 export default {
+  // A machine that does other things as well is slow, which is no fault of what is tested.
+  testTimeout: 30_000,
   projects: [
     {
       ...shared,

@@ -15,7 +15,11 @@ export default {
     {
       ...shared,
       displayName: "unit",
-      moduleNameMapper: { "/typescript-shim$": "<rootDir>/tests/unit/no-typescript.ts" },
+      moduleNameMapper: {
+        "/typescript-shim$": "<rootDir>/tests/unit/no-typescript.ts",
+        // An import() needs the name that the file would have as JavaScript.
+        "^\\./tracing-export\\.js$": "./tracing-export",
+      },
       testMatch: ["<rootDir>/tests/unit/**/*.test.ts", "<rootDir>/services/**/*.test.ts"],
     },
     { ...shared, displayName: "integration", testMatch: ["<rootDir>/tests/integration/**/*.test.ts"] },

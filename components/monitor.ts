@@ -97,8 +97,6 @@ function config(name: string, agentUrl: URL, { logLevel, datacenter, credentials
     ...(credentials === undefined || datacenter.caCertificate === undefined
       ? {}
       : { ca_file: `${CREDENTIALS_FOLDER}/ca.pem` }),
-    // How often a node's own address is probed; the checks of its services have intervals of their own.
-    node_probe_interval: "10s",
   });
 }
 

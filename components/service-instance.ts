@@ -38,6 +38,8 @@ export interface InstanceArgs {
   readonly memoryMb: number;
   /** trace, debug, info, warn or error. */
   readonly logLevel: string;
+  /** Base URL of an OpenTelemetry collector. @default none: no traces */
+  readonly traceEndpoint?: string | undefined;
 }
 
 /** What one instance needs from the rest of the stack. */
@@ -89,6 +91,7 @@ export class ServiceInstance extends pulumi.ComponentResource {
           ...(datacenter.caCertificate === undefined
             ? []
             : [`NODE_EXTRA_CA_CERTS=${CREDENTIALS_FOLDER}/ca.pem`]),
+          ...(args.traceEndpoint === undefined ? [] : [`OTEL_EXPORTER_OTLP_ENDPOINT=${args.traceEndpoint}`]),
           `PORT=${args.port}`,
           `SERVICE_NAME=${args.service}`,
         ],
@@ -110,10 +113,11 @@ export class ServiceInstance extends pulumi.ComponentResource {
       deleteBeforeReplace: true,
     };
     // A node of its own, outside any agent: an agent removes what it did not register itself from its node.
-    // `external-node` hands the node's checks to the health monitors, `external-probe` its address, too.
+    // `external-node` hands its checks to the health monitors. They do not ping it besides (`external-probe`): a ping every
+    // ten seconds would call a node lost for up to ten seconds after the instance is back.
     const node = new consul.Node(
       name,
-      { name, address: name, meta: { "external-node": "true", "external-probe": "true" } },
+      { name, address: name, meta: { "external-node": "true" } },
       { ...registered, dependsOn: datacenter.ready },
     );
     new consul.Service(
@@ -152,5 +156,5 @@ function catalogCheck(instance: string, port: number, check: HttpCheck): consul.
 
 /** Runs in the container, where Node.js is the only program sure to be there. */
 function probe(port: number): string {
-  return `require("node:http").get("http://127.0.0.1:${port}/ready",r=>process.exit(r.statusCode===200?0:1)).on("error",()=>process.exit(1))`;
+  return `require("node:http").get("http://127.0.0.1:${port}/startup",r=>process.exit(r.statusCode===200?0:1)).on("error",()=>process.exit(1))`;
 }

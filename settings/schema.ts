@@ -146,6 +146,8 @@ export const shape = {
   logLevel: z
     .enum(["trace", "debug", "info", "warn", "error"], "trace, debug, info, warn or error")
     .default("info"),
+  /** Base URL of an OpenTelemetry collector that takes the services' traces by OTLP over HTTP. @default none: no traces */
+  traceEndpoint: z.url({ protocol: /^https?$/, error: "a URL, as http://collector:4318" }).optional(),
   /** The services to run. @default none */
   services: z.array(service, "a list of services").default([]),
 };

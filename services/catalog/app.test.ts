@@ -1,23 +1,19 @@
 import { Catalog, Pricing } from "@consul-docker/protocol";
-import { Health, type Instance, serviceTransport } from "@consul-docker/runtime";
+import { Health, roundRobin, serviceTransport } from "@consul-docker/runtime";
 import { Code, ConnectError, createClient } from "@connectrpc/connect";
 import { createApp as createPricing } from "../pricing/app";
 import { closeAll, recordedLog, serve } from "../runtime/testing/helpers";
+import { fixedRegistry, instanceAt } from "../runtime/testing/registry";
 import { createApp } from "./app";
 import { entries } from "./products";
 
 afterEach(closeAll);
 
 function transport(service: string, ...ports: number[]) {
-  const instances = ports.map((port, n): Instance => ({
-    id: `${service}-${n + 1}`,
-    node: "node",
-    address: "127.0.0.1",
-    port,
-  }));
   return serviceTransport({
     service,
-    registry: { follow: () => Promise.resolve(), instances: () => instances },
+    registry: fixedRegistry(...ports.map((port, n) => instanceAt(`${service}-${n + 1}`, port))),
+    strategy: roundRobin,
     timeoutMs: 500,
   });
 }
@@ -64,11 +60,11 @@ test("an unknown id is not found, and a bad one an invalid argument", async () =
   const { catalog } = await setUp(await pricing(1));
   expect(await failureOf(catalog.getProduct({ id: "no-such-thing" }))).toEqual({
     code: "NotFound",
-    message: "no product no-such-thing (catalog-1 of catalog)",
+    message: "no product no-such-thing (catalog-1 of catalog, attempt 1)",
   });
   expect(await failureOf(catalog.getProduct({ id: "" }))).toEqual({
     code: "InvalidArgument",
-    message: "id: expected 1 to 64 lower-case letters, digits and hyphens (catalog-1 of catalog)",
+    message: "id: expected 1 to 64 lower-case letters, digits and hyphens (catalog-1 of catalog, attempt 1)",
   });
 });
 
@@ -78,6 +74,8 @@ test("when no pricing instance can be reached the caller learns which, and the l
     catalog.listProducts({}, { headers: { "x-request-id": "id-1" } }),
   );
   expect(code).toBe("Unavailable");
-  expect(message).toMatch(/ECONNREFUSED.* \(pricing-1 of pricing\) \(catalog-1 of catalog\)$/);
+  expect(message).toMatch(
+    /ECONNREFUSED.* \(pricing-1 of pricing, attempt 1\) \(catalog-1 of catalog, attempt 1\)$/,
+  );
   expect(lines.find(({ msg }) => msg === "call failed")).toMatchObject({ level: "warn", requestId: "id-1" });
 });

@@ -1,5 +1,5 @@
 import { Catalog, type Pricing, productId } from "@consul-docker/protocol";
-import { type ServerArgs, checked, createServer, serveRpc } from "@consul-docker/runtime";
+import { type ServerArgs, checked, createServer } from "@consul-docker/runtime";
 import { type Client, Code, ConnectError } from "@connectrpc/connect";
 import { z } from "zod";
 import { type CatalogEntry, entries } from "./products";
@@ -15,8 +15,6 @@ const request = z.object({ id: productId });
 
 /** Serves the Catalog service of the protocol. */
 export function createApp({ instance, pricing, ...server }: CatalogArgs) {
-  const app = createServer(server);
-
   /** The caller's signal carries its deadline on. */
   async function priced(products: readonly CatalogEntry[], signal: AbortSignal) {
     const { prices, servedBy: pricingServedBy } = await pricing.getPrices(
@@ -33,22 +31,23 @@ export function createApp({ instance, pricing, ...server }: CatalogArgs) {
     };
   }
 
-  serveRpc(app, (router) =>
-    router.service(Catalog, {
-      listProducts: async (_input, { signal }) => ({
-        ...(await priced(entries, signal)),
-        servedBy: instance,
+  return createServer({
+    ...server,
+    rpc: (router) =>
+      router.service(Catalog, {
+        listProducts: async (_input, { signal }) => ({
+          ...(await priced(entries, signal)),
+          servedBy: instance,
+        }),
+        getProduct: async (input, { signal }) => {
+          const { id } = checked(request, input);
+          const entry = entries.find((candidate) => candidate.id === id);
+          if (entry === undefined) {
+            throw new ConnectError(`no product ${id}`, Code.NotFound);
+          }
+          const { products, pricingServedBy } = await priced([entry], signal);
+          return { ...(products[0] && { product: products[0] }), servedBy: instance, pricingServedBy };
+        },
       }),
-      getProduct: async (input, { signal }) => {
-        const { id } = checked(request, input);
-        const entry = entries.find((candidate) => candidate.id === id);
-        if (entry === undefined) {
-          throw new ConnectError(`no product ${id}`, Code.NotFound);
-        }
-        const { products, pricingServedBy } = await priced([entry], signal);
-        return { ...(products[0] && { product: products[0] }), servedBy: instance, pricingServedBy };
-      },
-    }),
-  );
-  return app;
+  });
 }

@@ -1,22 +1,8 @@
-import {
-  Consul,
-  ConsulRegistry,
-  Health,
-  createLogger,
-  readEnv,
-  serviceTransport,
-  start,
-} from "@consul-docker/runtime";
+import { Runtime } from "@consul-docker/runtime";
 import { Catalog } from "@consul-docker/protocol";
-import { createClient } from "@connectrpc/connect";
 import { createApp } from "./app";
 
-const env = readEnv();
-const log = createLogger(env);
-const consul = new Consul({ addresses: env.consulAddresses, tokenFile: env.consulTokenFile });
-const registry = new ConsulRegistry(consul, log);
-const health = new Health({ registry });
-const catalog = createClient(Catalog, serviceTransport({ service: "catalog", registry }));
+const runtime = new Runtime();
+const catalog = runtime.client(Catalog, { service: "catalog", hedgeAfterMs: 250 });
 
-const app = createApp({ log, health, instance: env.instanceName, catalog });
-void start(app, { port: env.port, health, follows: [registry] });
+void runtime.run(createApp({ ...runtime.server, instance: runtime.env.instanceName, catalog }));

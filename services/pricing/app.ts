@@ -1,4 +1,4 @@
-import { type ServerArgs, checked, createServer, serveRpc } from "@consul-docker/runtime";
+import { type ServerArgs, checked, createServer } from "@consul-docker/runtime";
 import { Pricing, productId } from "@consul-docker/protocol";
 import { z } from "zod";
 import { discounted, listPrices } from "./prices";
@@ -26,21 +26,21 @@ const request = z.object({ ids: z.array(productId).min(1).max(100) });
 
 /** Serves the Pricing service of the protocol. */
 export function createApp({ instance, config, ...server }: PricingArgs) {
-  const app = createServer(server);
-  serveRpc(app, (router) =>
-    router.service(Pricing, {
-      getPrices: (input) => {
-        const { ids } = checked(request, input);
-        const { currency, discountPercent } = config.current;
-        const prices = ids.flatMap((id) => {
-          const price = listPrices.get(id);
-          return price === undefined
-            ? []
-            : [{ id, money: { currency, minorUnits: discounted(price, discountPercent) } }];
-        });
-        return { prices, servedBy: instance };
-      },
-    }),
-  );
-  return app;
+  return createServer({
+    ...server,
+    rpc: (router) =>
+      router.service(Pricing, {
+        getPrices: (input) => {
+          const { ids } = checked(request, input);
+          const { currency, discountPercent } = config.current;
+          const prices = ids.flatMap((id) => {
+            const price = listPrices.get(id);
+            return price === undefined
+              ? []
+              : [{ id, money: { currency, minorUnits: discounted(price, discountPercent) } }];
+          });
+          return { prices, servedBy: instance };
+        },
+      }),
+  });
 }

@@ -1,25 +1,61 @@
-import { Agent, type AgentOptions } from "node:http";
-import { connect, type NetConnectOpts, type Socket } from "node:net";
+import type { ClientSessionOptions } from "node:http2";
+import { connect, type Socket } from "node:net";
+import type { Transport } from "@connectrpc/connect";
+import { createConnectTransport, Http2SessionManager } from "@connectrpc/connect-node";
+import type { Instance } from "./registry";
+import { passContext } from "./context";
+import { traceCalls } from "./tracing";
 
-/** Keeps connections open for the next call, and gives up on one that takes too long to be made. */
-export class ImpatientAgent extends Agent {
-  readonly #connectTimeoutMs: number;
+/** A connection to one instance, made with its first call, kept, and made again when it is lost. */
+export interface Connection {
+  readonly transport: Transport;
+  /** Ends it; calls under way fail. */
+  close(): void;
+}
 
-  constructor(connectTimeoutMs: number, options?: AgentOptions) {
-    super({ keepAlive: true, ...options });
-    this.#connectTimeoutMs = connectTimeoutMs;
-  }
+/**
+ * An HTTP/2 connection, which carries all calls to the instance at once. Without pings: the manager sends them on
+ * connections that have just ended, too, which ends the process (connectrpc/connect-es#1795). Of an instance that has
+ * fallen silent hedges, ejection and Consul know.
+ */
+export function connectTo(
+  { address, port }: Pick<Instance, "address" | "port">,
+  timeoutMs: number,
+  open: typeof connect = connect,
+): Connection {
+  const baseUrl = `http://${address.includes(":") ? `[${address}]` : address}:${port}`;
+  const sessions = new Http2SessionManager(baseUrl, {}, impatient(timeoutMs, open));
+  return {
+    transport: createConnectTransport({
+      baseUrl,
+      httpVersion: "2",
+      sessionManager: sessions,
+      interceptors: [traceCalls, passContext],
+    }),
+    close: () => {
+      sessions.abort();
+    },
+  };
+}
 
-  /** Called by Node.js for each new connection. */
-  createConnection(options: NetConnectOpts): Socket {
-    const socket = connect(options);
-    const timer = setTimeout(() => {
-      const message = `no connection within ${this.#connectTimeoutMs} ms`;
-      socket.destroy(Object.assign(new Error(message), { code: "ETIMEDOUT" }));
-    }, this.#connectTimeoutMs);
-    const clear = () => {
-      clearTimeout(timer);
-    };
-    return socket.once("connect", clear).once("close", clear);
-  }
+/** Gives up on a connection that takes too long to be made. */
+function impatient(timeoutMs: number, open: typeof connect): ClientSessionOptions {
+  return {
+    createConnection: ({ hostname, port }) => {
+      const socket: Socket = open({
+        host: hostname.replace(/^\[|\]$/g, ""),
+        port: Number(port),
+        noDelay: true,
+      });
+      const timer = setTimeout(() => {
+        socket.destroy(
+          Object.assign(new Error(`no connection within ${timeoutMs} ms`), { code: "ETIMEDOUT" }),
+        );
+      }, timeoutMs);
+      const clear = () => {
+        clearTimeout(timer);
+      };
+      return socket.once("connect", clear).once("close", clear);
+    },
+  };
 }

@@ -1,4 +1,5 @@
 import { readFile } from "node:fs/promises";
+import { within } from "./within";
 
 /** Where and how patiently the agents are asked. */
 export interface ConsulArgs {
@@ -20,7 +21,7 @@ export interface ConsulAnswer {
   readonly index: number;
 }
 
-/** A reader of Consul's HTTP API that survives the loss of an agent. */
+/** Consul's HTTP API, by whichever agent answers. */
 export class Consul {
   readonly #addresses: readonly string[];
   readonly #tokenFile: string | undefined;
@@ -39,7 +40,35 @@ export class Consul {
    * Answers when what is under the path is newer than the index, or when the wait is over; at once for index 0.
    * Rejects when no agent gives a usable answer, with a reason for each, or when there is no token to ask with.
    */
-  async get(path: string, index: number, signal: AbortSignal): Promise<ConsulAnswer> {
+  get(path: string, index: number, signal: AbortSignal): Promise<ConsulAnswer> {
+    // An agent adds up to a sixteenth to the wait, so that not all queries end at once.
+    const heldMs = index === 0 ? 0 : Math.ceil(this.#waitMs * (1 + 1 / 16));
+    return this.#anyAgent(heldMs, signal, async (address, headers, signal) => {
+      const url = new URL(path, address);
+      url.searchParams.set("index", String(index));
+      url.searchParams.set("wait", `${this.#waitMs}ms`);
+      return read(await fetch(url, { headers, redirect, signal }));
+    });
+  }
+
+  /** Writes `body` as JSON to the path; rejects as `get` does. What is written must be the same when written twice. */
+  put(path: string, body: unknown, signal: AbortSignal): Promise<void> {
+    return this.#anyAgent(0, signal, async (address, headers, signal) => {
+      const init = { method: "PUT", headers, body: JSON.stringify(body), redirect, signal };
+      const response = await fetch(new URL(path, address), init);
+      await response.body?.cancel();
+      if (response.status !== 200) {
+        throw new Error(`status ${response.status}`);
+      }
+    });
+  }
+
+  /** Asks the agent that answered last, and the others when it fails; `heldMs` later its answer is due. */
+  async #anyAgent<T>(
+    heldMs: number,
+    signal: AbortSignal,
+    ask: (address: string, headers: Record<string, string>, signal: AbortSignal) => Promise<T>,
+  ): Promise<T> {
     const first = this.#preferred;
     const faults: string[] = [];
     for (let turn = 0; turn < this.#addresses.length; turn++) {
@@ -49,7 +78,9 @@ export class Consul {
       const headers =
         this.#tokenFile === undefined ? {} : { "x-consul-token": await tokenIn(this.#tokenFile) };
       try {
-        const answer = await this.#ask(address, path, index, headers, signal);
+        const answer = await within(heldMs + this.#timeoutMs, signal, (signal) =>
+          ask(address, headers, signal),
+        );
         this.#preferred = agent;
         return answer;
       } catch (error) {
@@ -59,42 +90,25 @@ export class Consul {
     }
     throw new Error(faults.join("; "));
   }
+}
 
-  async #ask(
-    address: string,
-    path: string,
-    index: number,
-    headers: Record<string, string>,
-    signal: AbortSignal,
-  ): Promise<ConsulAnswer> {
-    const url = new URL(path, address);
-    url.searchParams.set("index", String(index));
-    url.searchParams.set("wait", `${this.#waitMs}ms`);
-    // An agent adds up to a sixteenth to the wait, so that not all queries end at once.
-    const heldMs = index === 0 ? 0 : Math.ceil(this.#waitMs * (1 + 1 / 16));
-    const response = await fetch(url, {
-      headers,
-      // An agent redirects nothing that is asked here, and fetch would carry the token to wherever it is sent.
-      redirect: "manual",
-      signal: AbortSignal.any([signal, AbortSignal.timeout(heldMs + this.#timeoutMs)]),
-    });
-    if (response.status !== 200 && response.status !== 404) {
-      await response.body?.cancel();
-      throw new Error(`status ${response.status}`);
-    }
-    const body = await response.text();
-    const value: unknown = response.status === 404 ? undefined : JSON.parse(body);
-    // Without the right to read, Consul answers with an empty list and not with an error. Taken as a view, a policy
-    // that is wrong or late would end every call. A list that is merely shorter is a view: whoever wrote the policy
-    // may have meant that. Consul sends no such header to the anonymous token, which is why a token is insisted on.
-    if (response.headers.get("x-consul-results-filtered-by-acls") === "true" && isNothing(value)) {
-      throw new Error("the token does not allow to read all of it");
-    }
-    return {
-      value,
-      index: indexOf(response.headers.get("x-consul-index")),
-    };
+/** An agent redirects nothing that is asked here, and fetch would carry the token to wherever it is sent. */
+const redirect = "manual" as const;
+
+async function read(response: Response): Promise<ConsulAnswer> {
+  if (response.status !== 200 && response.status !== 404) {
+    await response.body?.cancel();
+    throw new Error(`status ${response.status}`);
   }
+  const body = await response.text();
+  const value: unknown = response.status === 404 ? undefined : JSON.parse(body);
+  // Without the right to read, Consul answers with an empty list and not with an error. Taken as a view, a policy
+  // that is wrong or late would end every call. A list that is merely shorter is a view: whoever wrote the policy
+  // may have meant that. Consul sends no such header to the anonymous token, which is why a token is insisted on.
+  if (response.headers.get("x-consul-results-filtered-by-acls") === "true" && isNothing(value)) {
+    throw new Error("the token does not allow to read all of it");
+  }
+  return { value, index: indexOf(response.headers.get("x-consul-index")) };
 }
 
 /** Never shows what the file holds: half a token is a secret too, and so is what fetch would say about it. */

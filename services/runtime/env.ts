@@ -14,6 +14,8 @@ export interface Env {
   readonly consulTokenFile?: string | undefined;
   /** Least severe level that is logged. From `LOG_LEVEL`. @default "info" */
   readonly logLevel: LogLevel;
+  /** Base URL of an OpenTelemetry collector. From `OTEL_EXPORTER_OTLP_ENDPOINT`. @default no spans are sent */
+  readonly traceEndpoint?: string | undefined;
 }
 
 const logLevels = ["trace", "debug", "info", "warn", "error"] as const;
@@ -40,6 +42,7 @@ const variables = z.object({
   // What is refused here is not shown: it may be the token itself.
   CONSUL_HTTP_TOKEN_FILE: z.string().startsWith("/", "expected the absolute path of a file").optional(),
   LOG_LEVEL: z.enum(logLevels, expected(logLevels.join(", "))).default("info"),
+  OTEL_EXPORTER_OTLP_ENDPOINT: z.url({ protocol: /^https?$/, ...expected("http://HOST:PORT") }).optional(),
 });
 
 /** Reads the environment of the process; when it is wrong, says so in one line on stderr and exits with 1. */
@@ -66,6 +69,7 @@ export function parseEnv(source: Readonly<Record<string, string | undefined>>): 
     consulAddresses: data.CONSUL_HTTP_ADDRS,
     consulTokenFile: data.CONSUL_HTTP_TOKEN_FILE,
     logLevel: data.LOG_LEVEL,
+    traceEndpoint: data.OTEL_EXPORTER_OTLP_ENDPOINT,
   };
 }
 

@@ -65,6 +65,48 @@ test("it still takes calls while it drains", async () => {
   await until(() => events.includes("exit 0"));
 });
 
+test("it enters Consul once it is ready, leaves before it drains, and is started only in between", async () => {
+  const { log } = recordedLog();
+  const events: string[] = [];
+  const probe = { ready: false, isReady: () => probe.ready };
+  const health = new Health({ probe });
+  const app = createServer({ log, health });
+  let entered: () => void = () => undefined;
+  void start(app, {
+    port: 0,
+    health,
+    membership: {
+      enter: () => {
+        events.push("enter");
+        return new Promise((resolve) => {
+          entered = resolve;
+        });
+      },
+      leave: () => {
+        events.push(`leave ${health.readiness().status}`);
+        return Promise.resolve();
+      },
+    },
+    follows: [{ stop: () => events.push("stopped") }],
+    drainMs: 10,
+    exit: (code) => events.push(`exit ${code}`),
+  });
+  await until(() => app.server.listening);
+  const url = `http://127.0.0.1:${(app.server.address() as AddressInfo).port}`;
+  const statuses = async () =>
+    Promise.all(["/ready", "/startup"].map(async (path) => (await fetch(url + path)).status));
+  expect([await statuses(), events]).toEqual([[503, 503], []]);
+  probe.ready = true;
+  await until(() => events.length === 1);
+  expect([await statuses(), events]).toEqual([[200, 503], ["enter"]]);
+  entered();
+  await until(() => health.startup().status === "ready");
+  expect(await statuses()).toEqual([200, 200]);
+  process.emit("SIGTERM");
+  await until(() => events.length === 4);
+  expect(events).toEqual(["enter", "leave stopping", "stopped", "exit 0"]);
+});
+
 test("a request that does not end in time is cut off, and the exit code is 1", async () => {
   const { url, events, messages } = await started();
   const slow = fetch(`${url}/slow`);

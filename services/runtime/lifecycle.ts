@@ -1,17 +1,20 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import type { FastifyInstance } from "fastify";
 import type { Health } from "./health";
+import type { Membership } from "./membership";
 
 /** How a service starts and stops. */
 export interface StartArgs {
   /** TCP port, on all interfaces. */
   readonly port: number;
   readonly health: Health;
+  /** The own entry in Consul. @default none: only the monitors say whether the instance passes */
+  readonly membership?: Pick<Membership, "enter" | "leave"> | undefined;
   /** What to stop once the last request is answered. */
   readonly follows: readonly { stop(): void }[];
   /**
-   * Time between the first unready answer and the last accepted connection, in milliseconds: callers leave while
-   * calls are still answered. As long as the interval of the health check, none is refused. @default 1500
+   * Time between leaving Consul and the last accepted connection, in milliseconds: callers learn of it while calls are
+   * still answered. @default 500
    */
   readonly drainMs?: number;
   /** Time that the open requests get after that, in milliseconds. @default 10000 */
@@ -21,11 +24,13 @@ export interface StartArgs {
 }
 
 /**
- * Listens, until SIGTERM or SIGINT: then turns unready, drains, closes, and exits with 0, or with 1 when requests had
- * to be cut off. A second signal exits at once with 1. A port that cannot be had ends the process with 1 as well.
+ * Listens, and enters Consul once ready; until SIGTERM or SIGINT: then turns unready, leaves Consul, drains, closes, and
+ * exits with 0, or with 1 when requests had to be cut off. A second signal exits at once with 1. A port that cannot be
+ * had ends the process with 1 as well.
  */
 export async function start(app: FastifyInstance, args: StartArgs): Promise<void> {
-  const { port, exit = (code: number) => process.exit(code) } = args;
+  const { port, health, membership, exit = (code: number) => process.exit(code) } = args;
+  const started = membership === undefined ? undefined : health.holdStartup();
   let stopping = false;
   const onSignal = (signal: NodeJS.Signals) => {
     if (stopping) {
@@ -49,12 +54,27 @@ export async function start(app: FastifyInstance, args: StartArgs): Promise<void
     app.log.fatal({ err: error }, "cannot listen");
     exit(1);
   }
+  if (membership !== undefined) {
+    await untilReady(health);
+    // What has begun to stop must not be called again.
+    if (health.readiness().status === "ready") {
+      await membership.enter();
+      started?.();
+    }
+  }
+}
+
+async function untilReady(health: Health): Promise<void> {
+  while (health.readiness().status === "starting") {
+    await sleep(50);
+  }
 }
 
 /** Whether all requests were answered in time. */
 async function stop(app: FastifyInstance, args: StartArgs): Promise<boolean> {
-  const { health, follows, drainMs = 1_500, closeTimeoutMs = 10_000 } = args;
+  const { health, membership, follows, drainMs = 500, closeTimeoutMs = 10_000 } = args;
   health.stop();
+  await membership?.leave();
   await sleep(drainMs);
   const clean = await Promise.race([app.close().then(() => true), sleep(closeTimeoutMs, false)]);
   if (!clean) {

@@ -2,8 +2,10 @@ import { Code, ConnectError, type ConnectRouter, type Interceptor } from "@conne
 import { fastifyConnectPlugin } from "@connectrpc/connect-fastify";
 import type { FastifyInstance } from "fastify";
 import type { Logger } from "./logger";
-import { requestIdHeader } from "./request-id";
-import { maxBodyBytes } from "./server";
+import { requestIdHeader } from "./context";
+
+/** Longest body of a request, in bytes. */
+export const maxBodyBytes = 64 * 1024;
 
 /** Serves Connect services; what a handler throws that is no `ConnectError` is logged, and hidden as `Internal`. */
 export function serveRpc(app: FastifyInstance, routes: (router: ConnectRouter) => void): void {

@@ -1,3 +1,5 @@
+import type { RequestListener } from "node:http";
+import type { ConnectRouter } from "@connectrpc/connect";
 import Fastify, {
   type FastifyError,
   type FastifyInstance,
@@ -5,24 +7,45 @@ import Fastify, {
   type FastifyRequest,
   LogController,
 } from "fastify";
+import { deadlineOf, inRequest, requestIdHeader, requestIdOf } from "./context";
+import { createDualServer, type DualServer } from "./dual-server";
 import { toHttpError } from "./errors";
 import type { Health } from "./health";
 import type { Logger } from "./logger";
+import type { ServiceMetrics } from "./metrics";
 import { limits, refusalOf, refuseUnreadable } from "./refusals";
-import { asRequest, requestIdHeader, requestIdOf } from "./request-id";
+import { maxBodyBytes, serveRpc } from "./rpc";
+import { inTrace } from "./tracing";
 
 /** What a server is made of. */
 export interface ServerArgs {
   readonly log: Logger;
   readonly health: Health;
+  /** Served under `/metrics`. @default none */
+  readonly metrics?: ServiceMetrics | undefined;
 }
 
-/** Longest body of a request, in bytes. */
-export const maxBodyBytes = 64 * 1024;
+/** What it serves beside HTTP. */
+export interface RpcServerArgs extends ServerArgs {
+  /** Connect services, by HTTP/2 or HTTP/1.1. @default none, and HTTP/1.1 alone */
+  readonly rpc?: (router: ConnectRouter) => void;
+}
 
-/** An HTTP server with `/live` and `/ready`, request ids, one log line a request, and JSON for every error. */
-export function createServer({ log, health }: ServerArgs): FastifyInstance {
+/**
+ * A server with `/live`, `/startup`, `/ready` and `/metrics`, request ids, one log line a request, and JSON for every
+ * error.
+ */
+export function createServer({ log, health, metrics, rpc }: RpcServerArgs): FastifyInstance {
+  let dual: DualServer | undefined;
   const app = Fastify({
+    ...(rpc === undefined
+      ? {}
+      : {
+          serverFactory: (handler: RequestListener) => {
+            dual = createDualServer(handler);
+            return dual.server;
+          },
+        }),
     loggerInstance: log,
     logController: new OneLineARequest({ requestIdLogLabel: "requestId" }),
     bodyLimit: maxBodyBytes,
@@ -45,8 +68,26 @@ export function createServer({ log, health }: ServerArgs): FastifyInstance {
     }
     done(refusal);
   });
-  app.addHook("preHandler", (request, _reply, done) => {
-    asRequest(request.id, done);
+  app.addHook("preHandler", (request, reply, done) => {
+    const context = { requestId: request.id, deadline: deadlineOf(request.headers) };
+    inTrace(request, reply, () => {
+      inRequest(context, done);
+    });
+  });
+  if (metrics !== undefined) {
+    app.addHook("onResponse", (request, reply, done) => {
+      const route = request.routeOptions.url ?? "none";
+      metrics.answered(request.method, route, reply.statusCode, reply.elapsedTime);
+      done();
+    });
+    app.get("/metrics", { logLevel: "warn" }, async (_request, reply) => {
+      const { type, text } = await metrics.text();
+      return reply.type(type).send(text);
+    });
+  }
+  app.addHook("preClose", (done) => {
+    dual?.closeHttp2();
+    done();
   });
   app.setErrorHandler(answerError);
   app.setNotFoundHandler((request, reply) =>
@@ -55,10 +96,18 @@ export function createServer({ log, health }: ServerArgs): FastifyInstance {
       .send({ error: { code: "not_found", message: `no route ${request.method} ${request.url}` } }),
   );
   app.get("/live", { logLevel: "warn" }, () => ({ status: "live" }));
-  app.get("/ready", { logLevel: "warn" }, (_request, reply) => {
-    const readiness = health.readiness();
-    return reply.code(readiness.status === "ready" ? 200 : 503).send(readiness);
-  });
+  for (const [path, readiness] of [
+    ["/ready", () => health.readiness()],
+    ["/startup", () => health.startup()],
+  ] as const) {
+    app.get(path, { logLevel: "warn" }, (_request, reply) => {
+      const answer = readiness();
+      return reply.code(answer.status === "ready" ? 200 : 503).send(answer);
+    });
+  }
+  if (rpc !== undefined) {
+    serveRpc(app, rpc);
+  }
   return app;
 }
 

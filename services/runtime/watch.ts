@@ -29,6 +29,7 @@ export class Watch implements Followed {
   readonly first: Promise<void>;
   readonly #stopping = new AbortController();
   #ready = false;
+  #answeredAt = 0;
 
   constructor(args: WatchArgs) {
     this.first = new Promise((resolve) => {
@@ -41,6 +42,11 @@ export class Watch implements Followed {
 
   isReady(): boolean {
     return this.#ready;
+  }
+
+  /** Milliseconds since the last answer, which is up to a query's wait ago where nothing changes; 0 before the first. */
+  ageMs(): number {
+    return this.#ready ? performance.now() - this.#answeredAt : 0;
   }
 
   stop(): void {
@@ -60,6 +66,7 @@ export class Watch implements Followed {
           onValue(answer.value);
           onView();
         }
+        this.#answeredAt = performance.now();
         index = nextIndex(index, answer.index);
         if (failures > 0) {
           log.info({ path }, "consul answers again");

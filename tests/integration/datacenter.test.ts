@@ -62,7 +62,7 @@ describe("up", () => {
       const all = await checks(consul);
       expect(all.filter((check) => check.Status !== "passing")).toEqual([]);
       // 5 agents and 2 monitors by their heartbeats; 5 instances by their service and by their node.
-      expect(all).toHaveLength(17);
+      expect(all).toHaveLength(12);
     });
   });
 

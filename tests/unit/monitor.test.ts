@@ -72,7 +72,6 @@ test("is configured to work through its client agent, under its own name", () =>
     instance_id: "monitor-1",
     consul_service: "consul-esm",
     http_addr: "http://client-1:8500",
-    node_probe_interval: "10s",
   });
 });
 
@@ -141,7 +140,6 @@ test("shows its token, verifies HTTPS, and is replaced when its token is", async
     consul_service: "consul-esm",
     http_addr: "https://client-1:8501",
     ca_file: "/run/consul/ca.pem",
-    node_probe_interval: "10s",
   });
   expect(dependencies).toEqual([
     "docker.Container monitor-4-agent-1",

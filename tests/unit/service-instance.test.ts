@@ -38,6 +38,14 @@ test("is a container, a node and a registration", () => {
 });
 
 describe("the container", () => {
+  test("is told of a collector of traces where there is one", async () => {
+    const traceEndpoint = "http://collector:4318";
+    const { get } = await create(() => new ServiceInstance("traced-1", args("traced-1", { traceEndpoint })));
+
+    const { envs } = get("docker.Container traced-1").inputs as { envs: string[] };
+    expect(envs.slice(3, 5)).toEqual(["OTEL_EXPORTER_OTLP_ENDPOINT=http://collector:4318", "PORT=8080"]);
+  });
+
   test("is hardened, resolves names through Consul and publishes nothing", () => {
     const { inputs } = instance.get("docker.Container orders-1");
 
@@ -65,7 +73,7 @@ describe("the container", () => {
           "CMD",
           "node",
           "-e",
-          'require("node:http").get("http://127.0.0.1:8080/ready",r=>process.exit(r.statusCode===200?0:1)).on("error",()=>process.exit(1))',
+          'require("node:http").get("http://127.0.0.1:8080/startup",r=>process.exit(r.statusCode===200?0:1)).on("error",()=>process.exit(1))',
         ],
         interval: "3s",
         timeout: "5s",
@@ -141,7 +149,7 @@ describe("the registration", () => {
     expect(node.inputs).toEqual({
       name: "orders-1",
       address: "orders-1",
-      meta: { "external-node": "true", "external-probe": "true" },
+      meta: { "external-node": "true" },
     });
     expect(node).toMatchObject({
       dependencies: READY,

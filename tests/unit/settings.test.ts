@@ -6,7 +6,7 @@ import { claimedImages, claimedPorts, parseSettings, readSettings } from "../../
 
 const api = { name: "api", port: 8080 };
 const KEYS =
-  "datacenter, servers, clients, consulVersion, monitorVersion, nodeVersion, subnet, bindAddress, httpPort, dnsPort, https, apiNames, insecure, gossipKey, managementToken, caCertificate, caKey, serverCertificate, serverKey, apiCertificate, apiKey, serverMemoryMb, clientMemoryMb, monitorMemoryMb, logLevel, services";
+  "datacenter, servers, clients, consulVersion, monitorVersion, nodeVersion, subnet, bindAddress, httpPort, dnsPort, https, apiNames, insecure, gossipKey, managementToken, caCertificate, caKey, serverCertificate, serverKey, apiCertificate, apiKey, serverMemoryMb, clientMemoryMb, monitorMemoryMb, logLevel, traceEndpoint, services";
 const NAME = "lower-case letters, digits and inner dashes, at most 40";
 const SUBNET = "a private IPv4 network with 64 to 65536 addresses, as 10.87.0.0/24";
 const PORT = "a whole number from 1 to 65535";
@@ -89,6 +89,7 @@ test("a stack file that sets everything is taken as it is", () => {
     clientMemoryMb: 128,
     monitorMemoryMb: 64,
     logLevel: "trace",
+    traceEndpoint: "http://collector.example.com:4318",
     services: [
       {
         name: "api-2",
@@ -146,6 +147,11 @@ describe("one fault is named with its key, what is allowed and what it is", () =
       "an unknown level",
       { logLevel: "loud" },
       'logLevel must be trace, debug, info, warn or error, got "loud"',
+    ],
+    [
+      "a collector without a scheme",
+      { traceEndpoint: "collector:4318" },
+      'traceEndpoint must be a URL, as http://collector:4318, got "collector:4318"',
     ],
     ["an unknown setting", { datacentre: "x" }, `datacentre is not a setting; there are ${KEYS}`],
     ["services in a table", { services: {} }, "services must be a list of services, got {}"],

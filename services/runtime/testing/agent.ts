@@ -1,5 +1,6 @@
 import { type IncomingMessage, type ServerResponse, createServer } from "node:http";
 import type { AddressInfo } from "node:net";
+import { json } from "node:stream/consumers";
 
 /** One answer of a scripted agent. */
 export interface Step {
@@ -13,17 +14,21 @@ export interface Step {
   readonly body?: unknown;
   /** Sent as it is, in place of a body. */
   readonly text?: string;
-  /** Breaks the connection, or never answers. */
-  readonly fault?: "reset" | "hang";
+  /** Breaks the connection, never answers, or sends the answer byte by byte for a minute. */
+  readonly fault?: "reset" | "hang" | "trickle";
 }
 
 /** A Consul agent that answers as its script says, and holds every query after that. */
 export async function scriptedAgent(...script: Step[]) {
   const queries: URL[] = [];
   const tokens: unknown[] = [];
+  const writes: unknown[] = [];
   const server = createServer((request, response) => {
     queries.push(new URL(request.url ?? "", "http://agent"));
     tokens.push(request.headers["x-consul-token"]);
+    if (request.method === "PUT") {
+      void json(request).then((body) => writes.push(body));
+    }
     play(script.shift() ?? { fault: "hang" }, request, response);
   });
   await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
@@ -33,6 +38,8 @@ export async function scriptedAgent(...script: Step[]) {
     queries,
     /** The token that each query came with. */
     tokens,
+    /** The body of each PUT, in order. */
+    writes,
     /** The index that each query asked with. */
     indexes: () => queries.map((query) => query.searchParams.get("index")),
     close: () =>
@@ -52,6 +59,12 @@ function play(
 ): void {
   if (fault === "reset") {
     request.socket.destroy();
+  } else if (fault === "trickle") {
+    response.writeHead(status, { "x-consul-index": String(index) });
+    const timer = setInterval(() => response.write(" "), 20);
+    response.on("close", () => {
+      clearInterval(timer);
+    });
   } else if (fault === undefined) {
     response.writeHead(status, {
       ...headers,

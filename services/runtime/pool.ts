@@ -1,0 +1,168 @@
+import type { Connection } from "./connection";
+import type { Ejections } from "./ejection";
+import type { Instance, View } from "./registry";
+import type { Candidate, Strategy } from "./selection";
+
+/** An instance, with what its calls have shown. */
+export interface Member extends Candidate {
+  readonly instance: Instance;
+  readonly connection: Connection;
+}
+
+/** How the instances of a target are chosen. */
+export interface PoolArgs {
+  readonly view: View;
+  readonly strategy: Strategy;
+  readonly ejections: Ejections;
+  readonly connect: (instance: Instance) => Connection;
+  /** Called when an instance is ejected. */
+  readonly onEject: (instance: Instance) => void;
+  /** Milliseconds, from any beginning. @default performance.now */
+  readonly now?: () => number;
+}
+
+interface MutableMember extends Member {
+  instance: Instance;
+  weight: number;
+  inFlight: number;
+  latencyMs: number;
+  measuredAt: number;
+  isGone: boolean;
+}
+
+/** The part of the average that the latest call makes up. */
+const latestPart = 0.2;
+
+/** A slow instance is tried again: what was measured fades by half in this time. */
+const halfLifeMs = 5_000;
+
+/** The instances that calls can go to, each with its connection and what its calls have shown. */
+export class Pool {
+  readonly #args: PoolArgs;
+  readonly #now: () => number;
+  readonly #members = new Map<string, MutableMember>();
+  #seen: readonly Instance[] | undefined;
+  #eligible: readonly MutableMember[] = [];
+  #checkedAt = Number.NEGATIVE_INFINITY;
+  #turn = 0;
+
+  constructor(args: PoolArgs) {
+    this.#args = args;
+    this.#now = args.now ?? (() => performance.now());
+    args.view.onChange(() => {
+      this.#update();
+    });
+  }
+
+  /** The member for the next call, none of the `tried` ones; `undefined` when there is none left. */
+  pick(tried: readonly Member[]): Member | undefined {
+    this.#update();
+    const eligible =
+      tried.length === 0 ? this.#eligible : this.#eligible.filter((member) => !tried.includes(member));
+    if (eligible.length > 0) {
+      return this.#args.strategy(eligible, this.#turn++, Math.random);
+    }
+    // Rather an ejected one than none.
+    return [...this.#members.values()].find((member) => !member.isGone && !tried.includes(member));
+  }
+
+  /** A call to the member begins; returns what to tell when it ends. */
+  begin(picked: Member): (end: "answered" | "failed" | "canceled") => void {
+    const member = picked as MutableMember;
+    const startedAt = this.#now();
+    member.inFlight++;
+    return (end) => {
+      member.inFlight--;
+      if (member.isGone) {
+        this.#closeIdle(member);
+      } else if (end !== "canceled") {
+        this.#note(member, end === "failed", startedAt);
+      }
+    };
+  }
+
+  /** Members that get no calls at present. */
+  get ejected(): number {
+    return [...this.#members.values()].filter(
+      ({ instance, isGone }) => !isGone && this.#args.ejections.share(instance.id) === 0,
+    ).length;
+  }
+
+  #note(member: MutableMember, failed: boolean, startedAt: number): void {
+    const now = this.#now();
+    // A failure may be quick, which must not make the instance look fast.
+    if (!failed) {
+      const ms = now - startedAt;
+      member.latencyMs =
+        member.latencyMs === 0 ? ms : member.latencyMs + (ms - member.latencyMs) * latestPart;
+      member.measuredAt = now;
+    }
+    if (this.#args.ejections.note(member.instance.id, failed, this.#args.view.instances.length)) {
+      this.#args.onEject(member.instance);
+      this.#refresh();
+    }
+  }
+
+  /** Takes over what Consul says, and four times a second what time changes. */
+  #update(): void {
+    const { instances } = this.#args.view;
+    if (instances !== this.#seen) {
+      this.#seen = instances;
+      this.#replace(instances);
+      this.#refresh();
+    } else if (this.#now() - this.#checkedAt > 250) {
+      this.#refresh();
+    }
+  }
+
+  #replace(instances: readonly Instance[]): void {
+    const known = new Map(instances.map((instance) => [keyOf(instance), instance]));
+    for (const [key, member] of this.#members) {
+      if (!known.has(key)) {
+        member.isGone = true;
+        this.#members.delete(key);
+        this.#closeIdle(member);
+      }
+    }
+    for (const [key, instance] of known) {
+      const member = this.#members.get(key);
+      if (member !== undefined) {
+        member.instance = instance;
+      } else {
+        this.#members.set(key, {
+          instance,
+          connection: this.#args.connect(instance),
+          weight: instance.weight,
+          inFlight: 0,
+          latencyMs: 0,
+          measuredAt: 0,
+          isGone: false,
+        });
+      }
+    }
+    this.#args.ejections.keep(new Set(instances.map(({ id }) => id)));
+  }
+
+  #refresh(): void {
+    const now = this.#now();
+    const members = [...this.#members.values()];
+    for (const member of members) {
+      member.weight = member.instance.weight * this.#args.ejections.share(member.instance.id);
+      const idleMs = now - Math.max(member.measuredAt, this.#checkedAt);
+      member.latencyMs *= now - member.measuredAt > 1_000 ? 0.5 ** (idleMs / halfLifeMs) : 1;
+    }
+    this.#eligible = members.filter(({ weight }) => weight > 0);
+    this.#checkedAt = now;
+  }
+
+  #closeIdle(member: MutableMember): void {
+    if (member.inFlight === 0) {
+      member.connection.close();
+    }
+  }
+}
+
+/** An instance that moved is another one. */
+function keyOf({ id, address, port }: Instance): string {
+  return `${id} ${address} ${port}`;
+}

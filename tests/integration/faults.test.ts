@@ -1,0 +1,260 @@
+import { cpSync, mkdirSync, mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { setTimeout as sleep } from "node:timers/promises";
+import { table } from "../../bench/report";
+import { ConsulApi } from "../../scripts/consul-api";
+import { isHealthy, readDatacenter } from "../../scripts/datacenter";
+import { docker, dockerLines, run } from "./command";
+import { checks } from "./consul";
+import { eventually } from "./eventually";
+import { products } from "./gateway";
+import { type LoadReport, underLoad } from "./load";
+import { TEST_STACK, TestStack, type Outputs } from "./test-stack";
+
+// What callers of the gateway see while something breaks behind it, or is replaced: nothing.
+jest.setTimeout(300_000);
+
+/** How long each load lasts at least; 60 for figures. */
+const SECONDS = Number(process.env["FAULT_SECONDS"] ?? "15");
+
+const CONTAINER = (name: string) => `consul-docker-faults-${name}`;
+const SERVERS = ["server-1", "server-2", "server-3"].map(CONTAINER);
+const ROGUE = "pricing-9";
+const SETTINGS = {
+  ...TEST_STACK,
+  datacenter: "faults",
+  subnet: "10.92.0.0/24",
+  httpPort: 19501,
+  dnsPort: 19601,
+  services: (TEST_STACK["services"] as { name: string; hostPort?: number }[]).map((service) => ({
+    ...service,
+    ...(service.hostPort === undefined ? {} : { hostPort: 19081 }),
+  })),
+};
+
+let project: string;
+let stack: TestStack;
+let outputs: Outputs;
+let consul: ConsulApi;
+const reports = new Map<string, LoadReport>();
+
+beforeAll(async () => {
+  project = copyOfTheProject();
+  stack = await TestStack.create("faults", { cwd: project });
+  await stack.configure(SETTINGS);
+  await up();
+  outputs = await stack.outputs();
+  consul = new ConsulApi(outputs);
+  await calm();
+});
+
+afterAll(async () => {
+  await run("docker", ["rm", "-fv", ROGUE]);
+  await stack.remove();
+  rmSync(project, { recursive: true, force: true });
+  mkdirSync("artifacts", { recursive: true });
+  writeFileSync("artifacts/faults.md", `${summary()}\n`);
+});
+
+/** Brings the stack up; resolves to what that wrote. */
+async function up(): Promise<string> {
+  const { code, output } = await stack.up();
+  if (code !== 0) throw new Error(output);
+  return output;
+}
+
+/** Waits until everything is as it should be. */
+async function calm(): Promise<void> {
+  await eventually(async () => {
+    expect((await checks(consul)).filter(({ Status }) => Status !== "passing")).toEqual([]);
+    expect(isHealthy(await readDatacenter(consul))).toBe(true);
+    await products(outputs.gatewayUrl);
+  }, 90);
+}
+
+async function expectNoFailure(name: string, fault: () => Promise<void>): Promise<void> {
+  const report = await underLoad(outputs.gatewayUrl, SECONDS, fault);
+  reports.set(name, report);
+  if (report.failures.length > 0) await keepLogs(name);
+  expect(report.failures).toEqual([]);
+  expect(report.calls).toBeGreaterThan(SECONDS * 20);
+  await calm();
+}
+
+/** For people: what every container said, in the order of time as far as each line has one. */
+async function keepLogs(name: string): Promise<void> {
+  const names = await dockerLines(
+    "ps",
+    "--format",
+    "{{.Names}}",
+    "--filter",
+    "label=consul-docker.stack=faults",
+  );
+  const logs = await Promise.all(
+    names.map(async (container) => {
+      const { output } = await run("docker", ["logs", "--timestamps", container]);
+      return output.split("\n").map((line) => line.replace(" ", ` ${container} `));
+    }),
+  );
+  mkdirSync("artifacts", { recursive: true });
+  writeFileSync(`artifacts/faults-${name.replaceAll(" ", "-")}.log`, logs.flat().sort().join("\n"));
+}
+
+async function signal(name: string, signal: NodeJS.Signals): Promise<void> {
+  process.kill(Number(await docker("inspect", "-f", "{{.State.Pid}}", CONTAINER(name))), signal);
+}
+
+describe("no call fails", () => {
+  it("while nothing happens", () => expectNoFailure("nothing", () => Promise.resolve()));
+
+  it("when an instance is killed", () =>
+    expectNoFailure("instance killed", async () => {
+      await signal("pricing-1", "SIGKILL");
+      await signal("catalog-2", "SIGKILL");
+    }));
+
+  it("when an instance stands still", () =>
+    expectNoFailure("instance paused", async () => {
+      await signal("pricing-2", "SIGSTOP");
+      await signal("catalog-1", "SIGSTOP");
+      try {
+        await sleep((SECONDS - 3) * 1_000);
+      } finally {
+        await signal("pricing-2", "SIGCONT");
+        await signal("catalog-1", "SIGCONT");
+      }
+    }));
+
+  it("when an instance answers every other call with 500", async () => {
+    await expectNoFailure("instance fails half", async () => {
+      await startRogue();
+      await sleep((SECONDS - 3) * 1_000);
+      // It did get calls, and the metrics say that it was ejected.
+      expect(Number(await docker("exec", ROGUE, "cat", "/tmp/failed"))).toBeGreaterThan(2);
+      const metrics = await docker(
+        "exec",
+        CONTAINER("catalog-1"),
+        "node",
+        "-e",
+        "fetch('http://127.0.0.1:8080/metrics').then(r=>r.text()).then(console.log)",
+      );
+      expect(metrics).toMatch(/^discovery_ejections_total\{target="pricing"\} [1-9]/m);
+      await consul.send("PUT", "catalog/deregister", { Node: ROGUE });
+      await docker("rm", "-fv", ROGUE);
+    });
+  });
+
+  it("when both client agents restart", () =>
+    expectNoFailure("clients restarted", async () => {
+      await docker("restart", CONTAINER("client-1"), CONTAINER("client-2"));
+    }));
+
+  it("when the leader is killed", () =>
+    expectNoFailure("leader killed", async () => {
+      const { members } = await readDatacenter(consul);
+      await signal(members.find(({ leader }) => leader)?.name ?? "", "SIGKILL");
+    }));
+
+  it("when all servers are away for 20 s", () =>
+    expectNoFailure("servers stopped", async () => {
+      await Promise.all(SERVERS.map((server) => docker("stop", server)));
+      await sleep(20_000);
+      await docker("start", ...SERVERS);
+    }));
+
+  it("while a service is deployed", () =>
+    expectNoFailure("rolling deployment", async () => {
+      for (const file of ["services/pricing/main.ts", "services/catalog/main.ts"]) {
+        const path = join(project, file);
+        writeFileSync(path, `${readFileSync(path, "utf8")}\nconsole.log("another version");\n`);
+      }
+      expect((await up()).match(/Container (catalog|pricing)-[12] created replacement/g)).toHaveLength(4);
+    }));
+
+  it("while a service grows from two instances to four, and shrinks again", () =>
+    expectNoFailure("scale 2-4-2", async () => {
+      for (const instances of [4, 2]) {
+        await stack.configure({
+          ...SETTINGS,
+          services: SETTINGS.services.map((service) =>
+            service.name === "pricing" ? { ...service, instances } : service,
+          ),
+        });
+        await up();
+        await eventually(async () => {
+          const passing = await consul.get<unknown[]>("health/service/pricing?passing");
+          expect(passing).toHaveLength(instances);
+        });
+      }
+    }));
+});
+
+/** One line for each fault: calls, failed ones, latencies in milliseconds. */
+function summary(): string {
+  return table(
+    ["while", "calls", "failed", "p50, ms", "p99, ms", "slowest, ms"],
+    [...reports].map(([name, { calls, failures, p50, p99, max }]) => [
+      name,
+      ...[calls, failures.length, p50, p99, max].map(String),
+    ]),
+  );
+}
+
+/** What `pulumi up` reads of this project, so that a test can change a service. */
+function copyOfTheProject(): string {
+  const copy = mkdtempSync(join(tmpdir(), "consul-docker-project-"));
+  for (const path of [
+    "Pulumi.yaml",
+    "package.json",
+    "package-lock.json",
+    "tsconfig.json",
+    "program.js",
+    "index.ts",
+    "settings.ts",
+    "preflight.ts",
+    "bundle.ts",
+    "fault.ts",
+    "settings",
+    "components",
+    "services",
+    "scripts",
+  ])
+    cpSync(path, join(copy, path), { recursive: true });
+  symlinkSync(join(process.cwd(), "node_modules"), join(copy, "node_modules"));
+  return copy;
+}
+
+/** One more instance of pricing, which passes every other call on to a real one, and answers the rest with 500. */
+async function startRogue(): Promise<void> {
+  const program = `
+    const http2 = require("node:http2"), { writeFileSync } = require("node:fs");
+    const real = http2.connect("http://pricing-1:8080");
+    let calls = 0, failed = 0;
+    http2.createServer().on("stream", (stream, headers) => {
+      stream.on("error", () => undefined);
+      if (calls++ % 2) {
+        writeFileSync("/tmp/failed", String(++failed));
+        stream.respond({ ":status": 500 });
+        stream.end();
+        return;
+      }
+      const { ":authority": authority, ...rest } = headers;
+      const call = real.request(rest);
+      call.on("error", () => stream.close());
+      call.on("response", ({ ":status": status, ...rest }) => stream.respond({ ":status": status, "content-type": rest["content-type"] }));
+      stream.pipe(call).pipe(stream);
+    }).listen(8080);`;
+  const label = "consul-docker-test=faults";
+  const network = "consul-docker-faults-network";
+  await run("docker", ["rm", "-fv", ROGUE]);
+  await docker(
+    ...["run", "-d", "--name", ROGUE, "--network", network, "--network-alias", ROGUE, "--label", label],
+    ...["node:24-slim", "node", "-e", program],
+  );
+  await consul.send("PUT", "catalog/register", {
+    Node: ROGUE,
+    Address: ROGUE,
+    Service: { Service: "pricing", ID: ROGUE, Address: ROGUE, Port: 8080 },
+  });
+}

@@ -64,11 +64,10 @@ test("a server without RPC does not speak HTTP/2", async () => {
 });
 
 test("a client that says nothing is told so, and let go", async () => {
-  const { port } = await setUp();
-  // As `limits` has it, and a little more.
-  const socket = openRaw(port, "", "", 7_000);
-  expect(answerIn(await socket)).toMatchObject({ status: 408 });
-}, 10_000);
+  const { app, port } = await setUp();
+  app.server.headersTimeout = 100;
+  expect(answerIn(await openRaw(port))).toMatchObject({ status: 408 });
+});
 
 test("a closing server answers what is under way on HTTP/2, and takes no more", async () => {
   const { app, port, asked, release } = await setUp();

@@ -42,7 +42,7 @@ export function createDualServer(handler: RequestListener): DualServer {
     undecided.add(socket);
     const late = setTimeout(() => {
       server.emit("clientError", Object.assign(new Error(), { code: "ERR_HTTP_REQUEST_TIMEOUT" }), socket);
-    }, limits.headersTimeout);
+    }, server.headersTimeout);
     const decide = () => {
       clearTimeout(late);
       undecided.delete(socket);

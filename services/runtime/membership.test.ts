@@ -1,5 +1,5 @@
 import { Consul } from "./consul";
-import { Membership } from "./membership";
+import { Membership, type MembershipArgs } from "./membership";
 import { type Step, scriptedAgent } from "./testing/agent";
 import { recordedLog, until } from "./testing/helpers";
 
@@ -7,10 +7,21 @@ let agent: Awaited<ReturnType<typeof scriptedAgent>>;
 let log: ReturnType<typeof recordedLog>;
 
 async function member(...script: Step[]): Promise<Membership> {
+  return hurried({}, ...script);
+}
+
+async function hurried(args: Partial<MembershipArgs>, ...script: Step[]): Promise<Membership> {
   agent = await scriptedAgent(...script);
   log = recordedLog();
-  const consul = new Consul({ addresses: [agent.address], timeoutMs: 500 });
-  return new Membership({ consul, service: "pricing", instance: "pricing-1", log: log.log });
+  const consul = new Consul({ addresses: [agent.address], timeoutMs: 100 });
+  return new Membership({
+    consul,
+    service: "pricing",
+    instance: "pricing-1",
+    log: log.log,
+    pauseMs: 5,
+    ...args,
+  });
 }
 
 afterEach(() => agent.close());
@@ -107,7 +118,10 @@ test("a refused or broken answer is asked for again", async () => {
 });
 
 test("who cannot leave says why, and goes on", async () => {
-  const leaving = await member(...Array.from({ length: 50 }, () => ({ status: 500 })));
+  const leaving = await hurried(
+    { leaveTimeoutMs: 200 },
+    ...Array.from({ length: 50 }, () => ({ status: 500 })),
+  );
   await leaving.leave();
   expect(log.lines).toMatchObject([
     { level: "warn", status: "critical", reason: `${agent.address}: status 500` },

@@ -12,13 +12,13 @@ export interface MembershipArgs {
   /** Name of the instance, which is the ID of its registration. */
   readonly instance: string;
   readonly log: Logger;
+  /** Time that entering may take, in milliseconds. @default 20000 */
+  readonly enterTimeoutMs?: number;
+  /** Time that leaving may take, in milliseconds. @default 3000 */
+  readonly leaveTimeoutMs?: number;
+  /** Time between two looks at the own entry, in milliseconds. @default 200 */
+  readonly pauseMs?: number;
 }
-
-/** How long entering or leaving may take, in milliseconds. */
-const timeoutMs = { enter: 20_000, leave: 3_000 };
-
-/** Time between two looks at the own entry, in milliseconds. */
-const pauseMs = 200;
 
 /**
  * An instance's own entry in Consul. The stack declares the entry and the monitors run its checks, but a check that runs
@@ -38,7 +38,7 @@ export class Membership {
    */
   enter(): Promise<void> {
     // A monitor whose run of the check began before the instance was ready may still write what it saw, after its timeout.
-    return within(timeoutMs.enter, this.#leaving.signal, (signal) =>
+    return within(this.#args.enterTimeoutMs ?? 20_000, this.#leaving.signal, (signal) =>
       this.#bring("passing", "ready, says the instance itself", 6, signal),
     );
   }
@@ -46,14 +46,14 @@ export class Membership {
   /** Makes the entry's checks fail, so that callers go elsewhere. Resolves once they do, or after 3 s. */
   leave(): Promise<void> {
     this.#leaving.abort();
-    return within(timeoutMs.leave, new AbortController().signal, (signal) =>
+    return within(this.#args.leaveTimeoutMs ?? 3_000, new AbortController().signal, (signal) =>
       this.#bring("critical", "stopping, says the instance itself", 1, signal),
     );
   }
 
   /** Writes the checks until they are seen as wanted this many times in a row. */
   async #bring(status: string, output: string, looks: number, signal: AbortSignal): Promise<void> {
-    const { consul, log } = this.#args;
+    const { consul, log, pauseMs = 200 } = this.#args;
     let seen = 0;
     let reason = "";
     while (!signal.aborted) {
@@ -72,7 +72,8 @@ export class Membership {
           );
         }
       } catch (error) {
-        reason = (error as Error).message;
+        // Of the last one, the end of the time may be the reason.
+        reason = reason === "" ? (error as Error).message : reason;
       }
       await sleep(pauseMs, undefined, { signal }).catch(() => undefined);
     }

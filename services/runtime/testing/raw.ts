@@ -1,7 +1,7 @@
 import { type Socket, connect } from "node:net";
 
 /** A connection on which a test sends bytes as they are, where fetch would mend them; `trickle` sends more and more. */
-export function openRaw(port: number, bytes = "", trickle = "", timeoutMs = 4_000) {
+export function openRaw(port: number, bytes = "", trickle = "") {
   const socket: Socket = connect(port, "127.0.0.1");
   const timer = setInterval(() => socket.write(trickle, "latin1"), 20);
   let text = "";
@@ -9,8 +9,8 @@ export function openRaw(port: number, bytes = "", trickle = "", timeoutMs = 4_00
   return new Promise<string>((resolve, reject) => {
     const giveUp = setTimeout(() => {
       socket.destroy();
-      reject(new Error(`still open after ${timeoutMs} ms, received: ${text}`));
-    }, timeoutMs);
+      reject(new Error(`still open after 4 s, received: ${text}`));
+    }, 4_000);
     socket.on("data", (data) => {
       text += data.toString("latin1");
     });

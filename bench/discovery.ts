@@ -124,10 +124,12 @@ async function startConsul(): Promise<string> {
   const { stdout } = await execute("docker", ["port", NAME, "8500/tcp"]);
   const consul = `http://${stdout.trim()}`;
   for (let attempt = 0; ; attempt++) {
-    const leader = await fetch(`${consul}/v1/status/leader`).then(
+    const answer = fetch(`${consul}/v1/status/leader`).then(
       (response) => response.text(),
       () => "",
     );
+    // A connection that Docker took before the agent listens is never answered.
+    const leader = await Promise.race([answer, sleep(1_000, "")]);
     if (leader.includes(":8300")) return consul;
     if (attempt > 100) throw new Error("the agent has not become ready in 20 s");
     await sleep(200);

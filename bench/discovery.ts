@@ -11,8 +11,8 @@ import type { Measured } from "./discovery/load";
 /** The image of the agent, as the stack uses it. */
 const IMAGE = "hashicorp/consul:1.22.3";
 const NAME = "consul-docker-bench";
-const ROUNDS = Number(process.env["ROUNDS"] ?? "5");
-const SECONDS = Number(process.env["SECONDS"] ?? "6");
+const ROUNDS = Number(process.env["ROUNDS"] ?? "9");
+const SECONDS = Number(process.env["SECONDS"] ?? "4");
 
 const WAYS = {
   fixed: "fixed addresses, same client",
@@ -154,7 +154,7 @@ async function work<T>(role: string, task: object): Promise<T> {
 }
 
 function start(role: string, task: object): ChildProcess {
-  const args = ["--import", "tsx", "bench/discovery/worker.ts", role, JSON.stringify(task)];
+  const args = ["--expose-gc", "--import", "tsx", "bench/discovery/worker.ts", role, JSON.stringify(task)];
   const child = spawn(process.execPath, args, { stdio: ["ignore", "pipe", "inherit"] });
   children.push(child);
   return child;

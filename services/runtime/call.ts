@@ -11,6 +11,7 @@ import { type Member, Pool } from "./pool";
 import type { Registry, Target } from "./registry";
 import { RetryBudget, type RetryBudgetArgs } from "./retry-budget";
 import { leastLoaded, type Strategy } from "./selection";
+import { traced } from "./tracing";
 
 /** How a service is called. */
 export interface CallArgs extends Target {
@@ -75,14 +76,18 @@ export function serviceTransport(args: ServiceTransportArgs): Transport {
     unary: (method, signal, timeoutMs, header, ...rest) =>
       limited(() =>
         caller.call(method, signal, deadlineOf(timeoutMs), (member, signal, remainingMs) =>
-          member.connection.transport.unary(method, signal, remainingMs, header, ...rest),
+          traced(method, member, header, (header) =>
+            member.connection.transport.unary(method, signal, remainingMs, header, ...rest),
+          ),
         ),
       ),
     // What a stream has sent cannot be sent again.
-    stream: (method, signal, timeoutMs, ...rest) =>
+    stream: (method, signal, timeoutMs, header, ...rest) =>
       limited(() =>
         caller.once(deadlineOf(timeoutMs), (member, remainingMs) =>
-          member.connection.transport.stream(method, signal, remainingMs, ...rest),
+          traced(method, member, header, (header) =>
+            member.connection.transport.stream(method, signal, remainingMs, header, ...rest),
+          ),
         ),
       ),
   };

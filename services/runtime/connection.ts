@@ -3,8 +3,6 @@ import { connect, type Socket } from "node:net";
 import type { Transport } from "@connectrpc/connect";
 import { createConnectTransport, Http2SessionManager } from "@connectrpc/connect-node";
 import type { Instance } from "./registry";
-import { passContext } from "./context";
-import { traceCalls } from "./tracing";
 
 /** A connection to one instance, made with its first call, kept, and made again when it is lost. */
 export interface Connection {
@@ -30,7 +28,6 @@ export function connectTo(
       baseUrl,
       httpVersion: "2",
       sessionManager: sessions,
-      interceptors: [traceCalls, passContext],
     }),
     close: () => {
       sessions.abort();

@@ -1,7 +1,6 @@
 import { AsyncLocalStorage } from "node:async_hooks";
 import { randomUUID } from "node:crypto";
 import type { IncomingHttpHeaders } from "node:http";
-import type { Interceptor } from "@connectrpc/connect";
 
 /** The header that carries a request's id from service to service and back. */
 export const requestIdHeader = "x-request-id";
@@ -38,12 +37,3 @@ export function deadlineOf(headers: IncomingHttpHeaders): number | undefined {
     ? performance.now() + Number(timeoutMs)
     : undefined;
 }
-
-/** Passes the id of the request being answered on to the service that is called. */
-export const passContext: Interceptor = (next) => (call) => {
-  const { requestId } = currentRequest() ?? {};
-  if (requestId !== undefined) {
-    call.header.set(requestIdHeader, requestId);
-  }
-  return next(call);
-};

@@ -1,8 +1,19 @@
-import { context, propagation, ROOT_CONTEXT, SpanKind, SpanStatusCode, trace } from "@opentelemetry/api";
+import type { DescMethod } from "@bufbuild/protobuf";
+import type { Transport } from "@connectrpc/connect";
+import {
+  context,
+  isSpanContextValid,
+  propagation,
+  ROOT_CONTEXT,
+  SpanKind,
+  SpanStatusCode,
+  trace,
+} from "@opentelemetry/api";
 import { AsyncLocalStorageContextManager } from "@opentelemetry/context-async-hooks";
 import { W3CTraceContextPropagator } from "@opentelemetry/core";
-import type { Interceptor } from "@connectrpc/connect";
 import type { FastifyReply, FastifyRequest } from "fastify";
+import { currentRequest, requestIdHeader } from "./context";
+import type { Instance } from "./registry";
 
 /** Where spans go. */
 export interface TracingArgs {
@@ -15,6 +26,9 @@ export interface TracingArgs {
 }
 
 const scope = "@consul-docker/runtime";
+
+/** Headers as a transport takes them. */
+type Header = Parameters<Transport["unary"]>[3];
 
 /**
  * Takes W3C trace context over from every request and passes it on with every call. Spans are made and sent only where
@@ -55,26 +69,47 @@ export function inTrace(
   context.with(trace.setSpan(parent, span), run);
 }
 
-/** Makes a span of every attempt of a call, and passes the trace on with it. */
-export const traceCalls: Interceptor = (next) => async (call) => {
-  const span = trace.getTracer(scope).startSpan(`${call.service.typeName}/${call.method.name}`, {
-    kind: SpanKind.CLIENT,
-    attributes: { "server.address": new URL(call.url).host },
-  });
-  propagation.inject(trace.setSpan(context.active(), span), call.header, {
-    set: (header, name, value) => {
-      header.set(name, value);
+/**
+ * Sends an attempt of a call with the id of the request that it is a part of, and the trace: as a span of its own where
+ * spans are made. Without interceptors: these cost each call a twentieth of its time.
+ */
+export async function traced<T>(
+  method: DescMethod,
+  { instance }: { readonly instance: Pick<Instance, "address" | "port"> },
+  header: Header,
+  send: (header: Header) => Promise<T>,
+): Promise<T> {
+  const active = context.active();
+  const requestId = currentRequest()?.requestId;
+  const span = trace.getTracer(scope).startSpan(
+    `${method.parent.typeName}/${method.name}`,
+    {
+      kind: SpanKind.CLIENT,
+      attributes: { "server.address": instance.address, "server.port": instance.port },
+    },
+    active,
+  );
+  if (requestId === undefined && !isSpanContextValid(span.spanContext())) {
+    return send(header);
+  }
+  const headers = new Headers(header as ConstructorParameters<typeof Headers>[0]);
+  if (requestId !== undefined) {
+    headers.set(requestIdHeader, requestId);
+  }
+  propagation.inject(trace.setSpan(active, span), headers, {
+    set: (carrier, name, value) => {
+      carrier.set(name, value);
     },
   });
   try {
-    return await next(call);
+    return await send(headers);
   } catch (error) {
     span.setStatus({ code: SpanStatusCode.ERROR, message: (error as Error).message });
     throw error;
   } finally {
     span.end();
   }
-};
+}
 
 /** The id of the trace that is under way, for log lines; `undefined` outside of any. */
 export function traceId(): string | undefined {

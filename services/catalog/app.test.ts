@@ -14,7 +14,8 @@ function transport(service: string, ...ports: number[]) {
     service,
     registry: fixedRegistry(...ports.map((port, n) => instanceAt(`${service}-${n + 1}`, port))),
     strategy: roundRobin,
-    timeoutMs: 500,
+    timeoutMs: 5_000,
+    hedgeAfterMs: Infinity,
   });
 }
 

@@ -68,7 +68,7 @@ function transport(instances: readonly Instance[], args: Partial<CallArgs> = {})
   return serviceTransport({
     service: "pricing",
     registry: fixedRegistry(...instances),
-    timeoutMs: 300,
+    timeoutMs: 10_000,
     hedgeAfterMs: Infinity,
     strategy: roundRobin,
     ...args,
@@ -232,23 +232,37 @@ describe("hedging", () => {
       calls++;
       return never;
     };
-    const pricing = transport([await instance("a", slow), await instance("b", slow)], { hedgeAfterMs: 10 });
+    const pricing = transport([await instance("a", slow), await instance("b", slow)], {
+      hedgeAfterMs: 10,
+      timeoutMs: 200,
+    });
     const call = pricing.unary(unrepeatable, undefined, undefined, undefined, {});
     expect((await failureOf(call)).code).toBe("DeadlineExceeded");
     expect(calls).toBe(1);
   });
 
-  test("an instance that is overtaken again and again is ejected", async () => {
+  test("an instance that is overtaken again and again is ejected, and then nothing waits for it", async () => {
     const slow = await instance("a", () => never);
-    const pricing = client([slow, await instance("b")], {
-      hedgeAfterMs: 5,
-      timeoutMs: 5_000,
-      ejection: { failures: 3 },
+    const seen: string[] = [];
+    const transport = serviceTransport({
+      service: "pricing",
+      registry: fixedRegistry(slow, await instance("b")),
+      strategy: roundRobin,
+      hedgeAfterMs: 50,
+      ejection: { failures: 3, baseMs: 60_000 },
+      metrics: {
+        called: () => undefined,
+        attempted: (_target, kind) => seen.push(kind),
+        ejected: () => seen.push("ejected"),
+        follow: () => undefined,
+      },
     });
-    await servedBy(pricing, 8);
-    const startedAt = performance.now();
-    await servedBy(pricing, 6);
-    expect(performance.now() - startedAt).toBeLessThan(1_000);
+    const pricing = createClient(Pricing, transport);
+    while (!seen.includes("ejected")) {
+      await pricing.getPrices({});
+    }
+    expect(seen.filter((kind) => kind === "hedge").length).toBeGreaterThanOrEqual(3);
+    expect(await servedBy(pricing, 5)).toEqual(["b", "b", "b", "b", "b"]);
   });
 
   test("a hedge that fails does not end the call that is under way", async () => {
@@ -265,7 +279,7 @@ describe("deadlines", () => {
       told = timeoutMs();
       return never;
     });
-    const { code, message } = await failureOf(client([slow]).getPrices({}));
+    const { code, message } = await failureOf(client([slow], { timeoutMs: 300 }).getPrices({}));
     expect(code).toBe("DeadlineExceeded");
     expect(message).toBe("the operation timed out (a of pricing, attempt 1)");
     expect(told).toBeGreaterThan(200);
@@ -285,9 +299,9 @@ describe("deadlines", () => {
     });
     const inner = client([last], { timeoutMs: 2_000 });
     const outer = client([await instance("middle", () => inner.getPrices({}))], { timeoutMs: 2_000 });
-    await outer.getPrices({}, { timeoutMs: 800 });
-    expect(left).toBeGreaterThan(100);
-    expect(left).toBeLessThanOrEqual(800);
+    await outer.getPrices({}, { timeoutMs: 1_500 });
+    expect(left).toBeGreaterThan(0);
+    expect(left).toBeLessThanOrEqual(1_500);
   });
 
   test("a call for which no time is left is not sent", async () => {

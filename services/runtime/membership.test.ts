@@ -13,7 +13,7 @@ async function member(...script: Step[]): Promise<Membership> {
 async function hurried(args: Partial<MembershipArgs>, ...script: Step[]): Promise<Membership> {
   agent = await scriptedAgent(...script);
   log = recordedLog();
-  const consul = new Consul({ addresses: [agent.address], timeoutMs: 100 });
+  const consul = new Consul({ addresses: [agent.address], timeoutMs: 2_000 });
   return new Membership({
     consul,
     service: "pricing",

@@ -17,12 +17,12 @@ export function recordedLog() {
   return { log, lines, messages: () => lines.map(({ level, msg }) => `${String(level)}: ${String(msg)}`) };
 }
 
-/** Waits until it is so; fails after 2 s. */
+/** Waits until it is so; fails after 10 s. */
 export async function until(isSo: () => boolean): Promise<void> {
   const startedAt = performance.now();
   while (!isSo()) {
-    if (performance.now() - startedAt > 2_000) {
-      throw new Error(`not within 2 s: ${String(isSo)}`);
+    if (performance.now() - startedAt > 10_000) {
+      throw new Error(`not within 10 s: ${String(isSo)}`);
     }
     await sleep(2);
   }

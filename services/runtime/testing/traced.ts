@@ -4,7 +4,7 @@ import { serviceTransport } from "../call";
 import { Health } from "../health";
 import { createServer } from "../server";
 import { startTracing } from "../tracing";
-import { recordedLog, serve } from "./helpers";
+import { closeAll, recordedLog, serve } from "./helpers";
 import { fixedRegistry, instanceAt } from "./registry";
 
 /** A gateway that calls pricing; returns the header that pricing got, and the gateway's lines of log. */
@@ -37,6 +37,8 @@ export async function tracedRequest(headers: Record<string, string>) {
 async function main(endpoint: string, traceparent: string): Promise<void> {
   const stop = await startTracing({ serviceName: "gateway", instanceName: "gateway-1", endpoint });
   const { received } = await tracedRequest({ traceparent });
+  // The span of a request ends with its connection.
+  await closeAll();
   await stop();
   console.log(received);
   process.exit();

@@ -16,7 +16,7 @@ import { TEST_STACK, TestStack, type Outputs } from "./test-stack";
 jest.setTimeout(300_000);
 
 /** How long each load lasts at least; 60 for figures. */
-const SECONDS = Number(process.env["FAULT_SECONDS"] ?? "15");
+const SECONDS = Number(process.env["FAULT_SECONDS"] ?? "10");
 
 const CONTAINER = (name: string) => `consul-docker-faults-${name}`;
 const SERVERS = ["server-1", "server-2", "server-3"].map(CONTAINER);

@@ -55,8 +55,8 @@ type Unary<I extends DescMessage, O extends DescMessage> = (
  * retries allows. Errors name instance, service and attempt; without instances the code is `Unavailable`.
  */
 export function serviceTransport(args: ServiceTransportArgs): Transport {
-  const { service, timeoutMs: defaultTimeoutMs = 2_000 } = args;
-  const caller = new Caller(args);
+  const { service, timeoutMs: ownTimeoutMs = 2_000 } = args;
+  const caller = new Caller({ ...args, timeoutMs: ownTimeoutMs });
   const limit = bulkhead(args.maxConcurrent ?? 1_000);
 
   const limited = <T>(call: () => Promise<T>): Promise<T> =>
@@ -68,7 +68,7 @@ export function serviceTransport(args: ServiceTransportArgs): Transport {
   /** When the call must have ended: the request that it is a part of has no use for it later. */
   const deadlineOf = (timeoutMs: number | undefined) =>
     Math.min(
-      performance.now() + (timeoutMs ?? defaultTimeoutMs),
+      performance.now() + (timeoutMs ?? ownTimeoutMs),
       currentRequest()?.deadline ?? Number.POSITIVE_INFINITY,
     );
 
@@ -100,8 +100,8 @@ class Caller {
   readonly #maxAttempts: number;
   readonly #hedgeAfterMs: number;
 
-  constructor(args: ServiceTransportArgs) {
-    const { registry, metrics, service, connectTimeoutMs = 500, timeoutMs = 2_000 } = args;
+  constructor(args: ServiceTransportArgs & { readonly timeoutMs: number }) {
+    const { registry, metrics, service, connectTimeoutMs = 500, timeoutMs } = args;
     this.#args = args;
     this.#maxAttempts = args.maxAttempts ?? 3;
     this.#hedgeAfterMs = args.hedgeAfterMs ?? timeoutMs / 4;

@@ -63,7 +63,7 @@ export class Pool {
       return this.#args.strategy(eligible, this.#turn++, Math.random);
     }
     // Rather an ejected one than none.
-    return [...this.#members.values()].find((member) => !member.isGone && !tried.includes(member));
+    return [...this.#members.values()].find((member) => !tried.includes(member));
   }
 
   /** A call to the member begins; returns what to tell when it ends. */
@@ -83,9 +83,8 @@ export class Pool {
 
   /** Members that get no calls at present. */
   get ejected(): number {
-    return [...this.#members.values()].filter(
-      ({ instance, isGone }) => !isGone && this.#args.ejections.share(instance.id) === 0,
-    ).length;
+    return [...this.#members.values()].filter(({ instance }) => this.#args.ejections.share(instance.id) === 0)
+      .length;
   }
 
   #note(member: MutableMember, failed: boolean, startedAt: number): void {

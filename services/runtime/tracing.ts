@@ -113,6 +113,6 @@ export async function traced<T>(
 
 /** The id of the trace that is under way, for log lines; `undefined` outside of any. */
 export function traceId(): string | undefined {
-  const id = trace.getSpanContext(context.active())?.traceId;
-  return id === undefined || /^0*$/.test(id) ? undefined : id;
+  const span = trace.getSpanContext(context.active());
+  return span !== undefined && isSpanContextValid(span) ? span.traceId : undefined;
 }

@@ -1,11 +1,10 @@
-import * as docker from "@pulumi/docker";
 import * as pulumi from "@pulumi/pulumi";
 import { CONSUL_USER } from "./agent";
 import { JOIN_FILE, TOKENS_FILE, tokenConfig, type AgentSecrets, type Datacenter } from "./cluster";
-import { labelList, physicalName, type Owner, type Role } from "./container";
+import type { Owner, Role } from "./container";
 import { Identity } from "./identity";
 import { dnsRules, monitorRules, serviceRules, type Discovery } from "./policies";
-import { SecretFiles, type SecretFolder } from "./secret-files";
+import { SecretFiles, secretsVolume, type SecretFolder } from "./secret-files";
 
 /** What access control needs from the rest of the stack. */
 export interface AccessControlArgs {
@@ -75,7 +74,7 @@ export class AccessControl extends pulumi.ComponentResource {
       name: holderName,
       reader,
       identity,
-      volume: this.#volume(owner, holderName, role),
+      volume: secretsVolume(this, owner, holderName, role),
     });
     const monitors = holder("monitor", "monitor", CONSUL_USER, monitor);
     const holders = services.map((service) =>
@@ -124,13 +123,5 @@ export class AccessControl extends pulumi.ComponentResource {
     this.monitor = credentials(monitors);
     this.services = new Map(holders.map((one) => [one.name, credentials(one)]));
     this.registerOutputs({});
-  }
-
-  #volume(owner: Owner, holder: string, role: Role): docker.Volume {
-    return new docker.Volume(
-      `${holder}-secrets`,
-      { name: physicalName(owner, `${holder}-secrets`), labels: labelList(owner, role) },
-      { parent: this, deleteBeforeReplace: true },
-    );
   }
 }

@@ -1,12 +1,12 @@
 import * as consul from "@pulumi/consul";
-import * as docker from "@pulumi/docker";
+import type * as docker from "@pulumi/docker";
 import * as pulumi from "@pulumi/pulumi";
 import { parseSubnet, reachableAt, type Subnet } from "./addresses";
 import { CONSUL_USER } from "./agent";
 import { apiPort, Client } from "./client";
-import { labelList, physicalName, type Owner } from "./container";
+import type { Owner } from "./container";
 import type { KeyMaterial } from "./key-material";
-import { SecretFiles, type SecretFolder } from "./secret-files";
+import { SecretFiles, secretsVolume, type SecretFolder } from "./secret-files";
 import { Network } from "./network";
 import { Server } from "./server";
 
@@ -203,11 +203,7 @@ export class Cluster extends pulumi.ComponentResource implements Datacenter {
     const { owner, imageId } = args;
     const agents = members.map((member) => ({
       ...member,
-      volume: new docker.Volume(
-        `${member.name}-secrets`,
-        { name: physicalName(owner, `${member.name}-secrets`), labels: labelList(owner, member.role) },
-        { parent: this, deleteBeforeReplace: true },
-      ),
+      volume: secretsVolume(this, owner, member.name, member.role),
     }));
     const folders = agents.map(({ name, role, volume }): [string, SecretFolder] => [
       name,

@@ -1,6 +1,7 @@
 import * as consul from "@pulumi/consul";
 import * as pulumi from "@pulumi/pulumi";
 import type { Datacenter } from "./cluster";
+import { keptSecret } from "./kept-secret";
 
 /** Who somebody is to Consul. */
 export type IdentityArgs = {
@@ -52,18 +53,7 @@ export class Identity extends pulumi.ComponentResource {
     const secret = token.accessorId.apply(async (accessorId) =>
       preview ? "" : (await consul.getAclTokenSecretId({ accessorId }, { provider, parent: this })).secretId,
     );
-    const kept = new pulumi.Stash(
-      name,
-      { input: pulumi.secret(secret) },
-      {
-        parent: this,
-        additionalSecretOutputs: ["input", "output"],
-        replaceOnChanges: ["input"],
-        ignoreChanges: preview ? ["input"] : [],
-      },
-    );
-
-    this.secretId = kept.output as pulumi.Output<string>;
+    this.secretId = keptSecret(name, { value: secret, follows: !preview, parent: this });
     this.accessorId = token.accessorId;
     this.registerOutputs({});
   }

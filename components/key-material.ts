@@ -1,6 +1,7 @@
 import { createHash, randomBytes, randomUUID } from "node:crypto";
 import * as pulumi from "@pulumi/pulumi";
 import { MAX_CLIENTS, reachableAt } from "./addresses";
+import { keptSecret } from "./kept-secret";
 import { createAuthority, expiryOf, isIssuedBy, issueCertificate, type KeyPair } from "./certificates";
 
 /** Secrets of one's own, each in the place of one that is made. Once given, they stay. */
@@ -108,17 +109,7 @@ export class KeyMaterial extends pulumi.ComponentResource {
 
   /** What the state holds under `name`; `given`, if there is one, else `made` is what a new state begins with. */
   #kept<T>(name: string, given: T | undefined, made: () => pulumi.Input<T>): pulumi.Output<T> {
-    const stash = new pulumi.Stash(
-      name,
-      { input: pulumi.secret(given ?? made()) },
-      {
-        parent: this,
-        additionalSecretOutputs: ["input", "output"],
-        replaceOnChanges: ["input"],
-        ignoreChanges: given === undefined ? ["input"] : [],
-      },
-    );
-    return stash.output as pulumi.Output<T>;
+    return keptSecret(name, { value: given ?? made(), follows: given !== undefined, parent: this });
   }
 }
 

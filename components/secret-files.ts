@@ -1,6 +1,6 @@
 import * as docker from "@pulumi/docker";
 import * as pulumi from "@pulumi/pulumi";
-import { labelList, physicalName, UNPRIVILEGED, type Owner } from "./container";
+import { labelList, physicalName, UNPRIVILEGED, type Owner, type Role } from "./container";
 
 /** The files of one volume. */
 export interface SecretFolder {
@@ -10,6 +10,20 @@ export interface SecretFolder {
   readonly reader: string;
   /** Contents, by the files' names. */
   readonly files: Readonly<Record<string, pulumi.Input<string>>>;
+}
+
+/** The volume with the secrets of `holder`, below its component. */
+export function secretsVolume(
+  parent: pulumi.Resource,
+  owner: Owner,
+  holder: string,
+  role: Role,
+): docker.Volume {
+  return new docker.Volume(
+    `${holder}-secrets`,
+    { name: physicalName(owner, `${holder}-secrets`), labels: labelList(owner, role) },
+    { parent, deleteBeforeReplace: true },
+  );
 }
 
 /** What is to be written. */

@@ -43,6 +43,11 @@ export function run(
   });
 }
 
+/** Throws what the command wrote, unless it succeeded. */
+export function expectSuccess({ code, output }: Result): void {
+  if (code !== 0) throw new Error(`exit code ${code}: ${output}`);
+}
+
 /** Standard output of a Docker command, trimmed; throws when it fails. */
 export async function docker(...args: readonly string[]): Promise<string> {
   const { code, output, stdout } = await run("docker", args);

@@ -3,7 +3,7 @@ import { mkdirSync } from "node:fs";
 import { chromium } from "playwright-core";
 import { ConsulApi } from "../../scripts/consul-api";
 import { isHealthy, readDatacenter, type DatacenterStatus } from "../../scripts/datacenter";
-import { docker, dockerLines } from "./command";
+import { docker, dockerLines, expectSuccess } from "./command";
 import { checks, deregister, instanceCheck } from "./consul";
 import { eventually } from "./eventually";
 import { products, servers } from "./gateway";
@@ -30,8 +30,7 @@ afterAll(() => stack.remove());
 
 describe("up", () => {
   it("brings a datacenter up from nothing", async () => {
-    const { code, output } = await stack.up();
-    expect({ code, output }).toEqual({ code: 0, output: expect.any(String) as string });
+    expectSuccess(await stack.up());
     outputs = await stack.outputs();
     consul = new ConsulApi(outputs);
   });
@@ -115,12 +114,12 @@ describe("up", () => {
 
 describe("a second run", () => {
   it("changes nothing", async () => {
-    expect(await stack.up("--expect-no-changes")).toMatchObject({ code: 0 });
+    expectSuccess(await stack.up("--expect-no-changes"));
   });
 
   it("finds nothing to change after a refresh", async () => {
-    expect(await stack.refresh()).toMatchObject({ code: 0 });
-    expect(await stack.previewExpectingNoChanges()).toMatchObject({ code: 0 });
+    expectSuccess(await stack.refresh());
+    expectSuccess(await stack.previewExpectingNoChanges());
   });
 });
 
@@ -172,7 +171,7 @@ describe("discovery", () => {
       service.name === "pricing" ? { ...service, config: { currency: "EUR", discountPercent: 50 } } : service,
     );
     await stack.configure({ ...TEST_STACK, services });
-    expect(await stack.up()).toMatchObject({ code: 0 });
+    expectSuccess(await stack.up());
 
     await eventually(async () => {
       const {
@@ -222,7 +221,7 @@ describe("failures", () => {
   it("restores a registration that was deleted behind Pulumi's back", async () => {
     await deregister(consul, "pricing-2");
     expect(await instanceCheck(consul, "pricing-2")).toBeUndefined();
-    expect(await stack.up("--refresh")).toMatchObject({ code: 0 });
+    expectSuccess(await stack.up("--refresh"));
     await eventually(async () => {
       expect(await instanceCheck(consul, "pricing-2")).toBe("passing");
     });
@@ -236,7 +235,7 @@ describe("failures", () => {
     const second = await stack.up();
     expect(second.code).not.toBe(0);
     expect(second.output).toMatch(/^error: the stack is currently locked by 1 lock/m);
-    expect(await first).toMatchObject({ code: 0 });
+    expectSuccess(await first);
   });
 });
 
@@ -251,10 +250,10 @@ describe("a change of every agent's configuration", () => {
     const writer = new Writer(consul, "rolling");
 
     await stack.configure({ ...TEST_STACK, logLevel: "debug" });
-    const { code, output } = await stack.up();
+    const update = await stack.up();
 
     const { acknowledged, lost } = await eventually(() => writer.stop());
-    expect({ code, output }).toEqual({ code: 0, output: expect.any(String) as string });
+    expectSuccess(update);
     expect(acknowledged).toBeGreaterThan(100);
     expect(lost).toEqual([]);
     expect(await nodeIds()).toEqual(nodesBefore);
@@ -319,8 +318,7 @@ describe("the UI", () => {
 
 describe("destroy", () => {
   it("leaves nothing behind", async () => {
-    const { code, output } = await stack.destroy();
-    expect({ code, output }).toEqual({ code: 0, output: expect.any(String) as string });
+    expectSuccess(await stack.destroy());
     expect(await stack.leftovers()).toEqual([]);
     expect(await everything()).toEqual(before);
   });

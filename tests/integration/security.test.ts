@@ -6,7 +6,7 @@ import { setTimeout as sleep } from "node:timers/promises";
 import { createAuthority, issueCertificate } from "../../components/certificates";
 import { ConsulApi } from "../../scripts/consul-api";
 import { isHealthy, readDatacenter } from "../../scripts/datacenter";
-import { docker, dockerLines, run } from "./command";
+import { docker, dockerLines, expectSuccess, run } from "./command";
 import { checks } from "./consul";
 import { eventually } from "./eventually";
 import { Caller, products } from "./gateway";
@@ -41,8 +41,7 @@ beforeAll(async () => {
       ...(service.hostPort === undefined ? {} : { hostPort: 19080 }),
     })),
   });
-  const { code, output } = await stack.up();
-  expect({ code, output }).toEqual({ code: 0, output: expect.any(String) as string });
+  expectSuccess(await stack.up());
   outputs = await stack.outputs();
   consul = new ConsulApi(outputs);
   await eventually(async () => {
@@ -75,9 +74,9 @@ async function gossipKey(): Promise<string> {
 
 describe("a second run", () => {
   it("changes nothing, and finds nothing to change after a refresh", async () => {
-    expect(await stack.up("--expect-no-changes")).toMatchObject({ code: 0 });
-    expect(await stack.refresh()).toMatchObject({ code: 0 });
-    expect(await stack.previewExpectingNoChanges()).toMatchObject({ code: 0 });
+    expectSuccess(await stack.up("--expect-no-changes"));
+    expectSuccess(await stack.refresh());
+    expectSuccess(await stack.previewExpectingNoChanges());
   });
 });
 
@@ -577,7 +576,7 @@ describe("the gateway", () => {
 describe("a lost client, and one more", () => {
   it("joins again with nothing but the stack's own files", async () => {
     await docker("rm", "-fv", CONTAINER("client-2"));
-    expect(await stack.up("--refresh")).toMatchObject({ code: 0 });
+    expectSuccess(await stack.up("--refresh"));
     await eventually(async () => {
       expect(isHealthy(await readDatacenter(consul))).toBe(true);
       const files = await docker("exec", CONTAINER("client-2"), "cat", "/consul/secrets/join.json");
@@ -614,15 +613,14 @@ describe("rotation under load", () => {
     await eventually(async () => {
       expect(isHealthy(await readDatacenter(consul))).toBe(true);
     });
-    expect(await stack.previewExpectingNoChanges()).toMatchObject({ code: 0 });
+    expectSuccess(await stack.previewExpectingNoChanges());
   }
 
   it("replaces the gossip key, and goes on where it was cut off", async () => {
     const old = await gossipKey();
     await stack.rotate("gossip", "step 2 of 4");
     await stack.cancel();
-    const { code, output } = await stack.rotate("gossip");
-    expect({ code, output }).toEqual({ code: 0, output: expect.any(String) as string });
+    expectSuccess(await stack.rotate("gossip"));
     const [ring] =
       await consul.get<[{ Keys: Record<string, number>; PrimaryKeys: Record<string, number> }]>(
         "operator/keyring",
@@ -642,8 +640,7 @@ describe("rotation under load", () => {
         [VOLUME("server-1")],
       );
     const old = await serial();
-    const { code, output } = await stack.rotate("certificates");
-    expect({ code, output }).toEqual({ code: 0, output: expect.any(String) as string });
+    expectSuccess(await stack.rotate("certificates"));
     await eventually(async () => {
       expect(await serial()).toMatch(/^open /);
       expect(await serial()).not.toBe(old);
@@ -654,11 +651,11 @@ describe("rotation under load", () => {
 
   it("replaces every token, and revokes the old ones", async () => {
     const old = secretsOf(await stack.exported());
-    const { code, output } = await stack.rotate("tokens", "step 2 of 3").then(async () => {
+    const update = await stack.rotate("tokens", "step 2 of 3").then(async () => {
       await stack.cancel();
       return stack.rotate("tokens");
     });
-    expect({ code, output }).toEqual({ code: 0, output: expect.any(String) as string });
+    expectSuccess(update);
     outputs = await stack.outputs();
     consul = new ConsulApi(outputs);
     const tokens = [...old].filter(

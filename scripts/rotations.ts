@@ -39,38 +39,64 @@ const BOOTSTRAP = "Bootstrap Token (Global Management)";
  */
 export async function rotateGossip({ kept, consul, up }: Rotation): Promise<void> {
   const api = consul();
-  const ring = async () => (await api.get<[Keyring]>("operator/keyring"))[0];
   const old = kept.get("gossip-key") as string;
-  const started = Object.keys((await ring()).PrimaryKeys).find((key) => key !== old);
+  const started = Object.keys((await settled("answers", ring)).PrimaryKeys).find((key) => key !== old);
   // Keys that nobody encrypts with are what an earlier rotation left: it was cut at its beginning, or at its end.
   if (started === undefined) await forgetAllBut(old);
   const next = started ?? randomBytes(32).toString("base64");
 
   console.log("step 1 of 4: every agent learns the new key");
-  await api.send("POST", "operator/keyring", { Key: next });
-  await converge("has the new key", ({ Keys, NumNodes }) => Keys[next] === NumNodes);
+  await settled(
+    "has the new key",
+    () => api.send("POST", "operator/keyring", { Key: next }).then(ring),
+    ({ Keys, NumNodes }) => Keys[next] === NumNodes,
+  );
   console.log("step 2 of 4: every agent encrypts with it");
-  await api.send("PUT", "operator/keyring", { Key: next });
-  await converge("encrypts with the new key", ({ PrimaryKeys, NumNodes }) => PrimaryKeys[next] === NumNodes);
+  await settled(
+    "encrypts with the new key",
+    () => api.send("PUT", "operator/keyring", { Key: next }).then(ring),
+    ({ PrimaryKeys, NumNodes }) => PrimaryKeys[next] === NumNodes,
+  );
   console.log("step 3 of 4: the state and the agents' files take it");
   await up({ gossipKey: next });
   console.log("step 4 of 4: every agent forgets the old one");
   await forgetAllBut(next);
 
-  async function forgetAllBut(kept: string): Promise<void> {
-    for (const key of Object.keys((await ring()).Keys))
-      if (key !== kept) await api.send("DELETE", "operator/keyring", { Key: key });
+  async function ring(): Promise<Keyring> {
+    return (await api.get<[Keyring]>("operator/keyring"))[0];
   }
 
-  async function converge(what: string, done: (keyring: Keyring) => boolean): Promise<void> {
-    const deadline = Date.now() + CONVERGE_SECONDS * 1000;
-    while (!done(await ring())) {
-      if (Date.now() > deadline)
-        throw new Error(
-          `not every agent ${what} after ${CONVERGE_SECONDS} s; npm run status shows who is away`,
-        );
-      await sleep(500);
-    }
+  async function forgetAllBut(kept: string): Promise<void> {
+    const others = ({ Keys }: Keyring) => Object.keys(Keys).filter((key) => key !== kept);
+    await settled(
+      "has forgotten the other keys",
+      async () => {
+        for (const key of others(await ring())) await api.send("DELETE", "operator/keyring", { Key: key });
+        return ring();
+      },
+      (keyring) => others(keyring).length === 0,
+    );
+  }
+}
+
+/**
+ * Runs `operation` on the keyring until it succeeds and `done` agrees. Agents answer in the gossip, where one answer of
+ * all may get lost: Consul then calls the whole operation failed, and to repeat it does no harm.
+ */
+async function settled(
+  what: string,
+  operation: () => Promise<Keyring>,
+  done: (keyring: Keyring) => boolean = () => true,
+): Promise<Keyring> {
+  const deadline = Date.now() + CONVERGE_SECONDS * 1000;
+  for (;;) {
+    const result = await operation().catch((error: unknown) => error as Error);
+    if (!(result instanceof Error) && done(result)) return result;
+    if (Date.now() > deadline)
+      throw new Error(
+        `not every agent ${what} after ${CONVERGE_SECONDS} s${result instanceof Error ? ` (${result.message})` : ""}; npm run status shows who is away`,
+      );
+    await sleep(500);
   }
 }
 

@@ -8,6 +8,8 @@ const NODES = 5;
 /** Consul's keyring and its tokens, as far as rotations use them; every step is noted in `steps`. */
 class FakeConsul {
   readonly steps: string[] = [];
+  /** The operations on the keyring that get no answer of some agent the next time. */
+  readonly lost = new Set<string>();
   tokens: { AccessorID: string; SecretID: string; Description: string }[] = [];
 
   constructor(
@@ -18,6 +20,8 @@ class FakeConsul {
   api(token: string): ConsulApi {
     const send = (method: string, path: string, body: Record<string, unknown> = {}): unknown => {
       if (!this.tokens.some(({ SecretID }) => SecretID === token)) throw new Error(`403 for ${token}`);
+      if (path === "operator/keyring" && this.lost.delete(method))
+        throw new Error("4/5 nodes reported success");
       const key = body["Key"] as string;
       switch (`${method} ${path.replace(/token\/.*/, "token/ID")}`) {
         case "GET operator/keyring":
@@ -101,6 +105,17 @@ describe("gossip", () => {
     expect(consul.keys).toEqual([consul.primary]);
     expect(ups).toEqual([{ gossipKey: consul.primary }]);
     expect(Buffer.from(consul.primary, "base64")).toHaveLength(32);
+  });
+
+  test("repeats every operation that an agent's answer got lost of", async () => {
+    const consul = new FakeConsul(["old"], "old");
+    for (const method of ["GET", "POST", "PUT", "DELETE"]) consul.lost.add(method);
+
+    await rotate(consul, "old");
+
+    expect(consul.lost).toEqual(new Set());
+    expect(consul.keys).toEqual([consul.primary]);
+    expect(consul.primary).not.toBe("old");
   });
 
   test("goes on with the key that the agents encrypt with, when the state has not learnt it yet", async () => {

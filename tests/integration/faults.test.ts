@@ -5,7 +5,7 @@ import { setTimeout as sleep } from "node:timers/promises";
 import { table } from "../../bench/report";
 import { ConsulApi } from "../../scripts/consul-api";
 import { isHealthy, readDatacenter } from "../../scripts/datacenter";
-import { docker, dockerLines, run } from "./command";
+import { docker, dockerLines, expectSuccess, run } from "./command";
 import { checks } from "./consul";
 import { eventually } from "./eventually";
 import { products } from "./gateway";
@@ -59,9 +59,9 @@ afterAll(async () => {
 
 /** Brings the stack up; resolves to what that wrote. */
 async function up(): Promise<string> {
-  const { code, output } = await stack.up();
-  if (code !== 0) throw new Error(output);
-  return output;
+  const update = await stack.up();
+  expectSuccess(update);
+  return update.output;
 }
 
 /** Waits until everything is as it should be. */

@@ -1,7 +1,7 @@
 import { mkdir, mkdtemp, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { dockerLines, run, type Result } from "./command";
+import { dockerLines, expectSuccess, run, type Result } from "./command";
 
 /** Settings of a stack file, without their namespace. */
 export type StackFile = Readonly<Record<string, unknown>>;
@@ -72,8 +72,7 @@ export class TestStack {
     const folder = await mkdtemp(join(tmpdir(), `consul-docker-${name}-`));
     await mkdir(join(folder, "state"));
     const stack = new TestStack(name, folder, cwd, env);
-    const { code, output } = await stack.pulumi("stack", "init", name, "--no-select");
-    if (code !== 0) throw new Error(output);
+    expectSuccess(await stack.pulumi("stack", "init", name, "--no-select"));
     // The CLI writes the passphrase's salt beside Pulumi.yaml; the tests' own file takes it over.
     await rm(join(cwd, `Pulumi.${name}.yaml`), { force: true });
     return stack;

@@ -8,6 +8,8 @@ export interface ConsulApiArgs {
   readonly caCertificate?: string | undefined;
   /** ACL token. @default none */
   readonly managementToken?: string | undefined;
+  /** Milliseconds that an answer may take. @default 10000 */
+  readonly timeoutMs?: number;
 }
 
 // An agent itself waits up to 7 s for a leader before it says that there is none.
@@ -18,11 +20,13 @@ export class ConsulApi {
   readonly #url: string;
   readonly #headers: Readonly<Record<string, string>>;
   readonly #dispatcher: Dispatcher;
+  readonly #timeoutMs: number;
 
-  constructor({ httpApiUrl, caCertificate, managementToken }: ConsulApiArgs) {
+  constructor({ httpApiUrl, caCertificate, managementToken, timeoutMs }: ConsulApiArgs) {
     this.#url = httpApiUrl;
     this.#headers = managementToken === undefined ? {} : { "x-consul-token": managementToken };
     this.#dispatcher = new Agent(caCertificate === undefined ? {} : { connect: { ca: caCertificate } });
+    this.#timeoutMs = timeoutMs ?? TIMEOUT_MS;
   }
 
   /** What is under `/v1/PATH`. */
@@ -37,7 +41,7 @@ export class ConsulApi {
       method,
       headers: this.#headers,
       dispatcher: this.#dispatcher,
-      signal: AbortSignal.timeout(TIMEOUT_MS),
+      signal: AbortSignal.timeout(this.#timeoutMs),
       ...(body === undefined ? {} : { body: JSON.stringify(body) }),
     })
       .then(async ({ statusCode, body }) => ({ statusCode, text: await body.text() }))

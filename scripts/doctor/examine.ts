@@ -1,3 +1,4 @@
+import type { Role } from "../../components/container";
 import type { Answer } from "./answer";
 import { examineCertificates } from "./certificates";
 import { examineClock } from "./clock";
@@ -61,7 +62,7 @@ function examineInside(engine: Facts["engine"], state: StackState, stack: StackF
   const containers = "value" in stack.containers ? stack.containers.value : [];
   const leader = leaderOf(engine, state, stack.views, containers);
   const { autopilot, monitors, catalog } = stack;
-  const servers = state.containers.filter(({ role }) => role === "server");
+  const of = (wanted: Role) => state.containers.filter(({ role }) => role === wanted);
   /** What only a cluster with a leader can be asked for. */
   const led = <T>(area: Area, facts: Answer<T>, examine: (facts: T) => Finding) => {
     if (stack.views.every((view) => view.leader === "")) return notExamined(area, "no leader is known");
@@ -70,17 +71,11 @@ function examineInside(engine: Facts["engine"], state: StackState, stack: StackF
   return [
     leader,
     led("voters", autopilot, (facts) =>
-      examineVoters(servers, containers, facts, state.outputs.managementToken !== undefined),
+      examineVoters(of("server"), containers, facts, state.outputs.managementToken !== undefined),
     ),
     clocks(engine, stack),
     examineCertificates(state.certificates, now),
-    led("monitors", monitors, (facts) =>
-      examineMonitors(
-        state.containers.filter(({ role }) => role === "monitor"),
-        containers,
-        facts,
-      ),
-    ),
+    led("monitors", monitors, (facts) => examineMonitors(of("monitor"), of("client"), containers, facts)),
     led("registrations", catalog, (facts) => examineRegistrations(state, containers, facts)),
     examinePorts(stack.ports, containers),
   ];

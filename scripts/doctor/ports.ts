@@ -17,13 +17,15 @@ export interface Attempt {
 export function examinePorts(attempts: readonly Attempt[], containers: readonly Container[]): Finding {
   const silent = attempts.filter(({ failure }) => failure !== undefined);
   const answering = attempts.filter((attempt) => !silent.includes(attempt)).map(({ what }) => what);
+  const behind = new Set(silent.map(({ container }) => container));
   return found(
     "ports",
-    answering.length === 0
-      ? `0 of ${attempts.length} answer`
-      : `${answering.length} of ${attempts.length} answer: ${answering.join(", ")}`,
-    silent.map(({ what, at, container, failure = "" }) => ({
-      what: `${what} does not answer at ${at}: ${failure}`,
+    `${answering.length} of ${attempts.length} answer${answering.length === 0 ? "" : `: ${answering.join(", ")}`}`,
+    [...behind].map((container) => ({
+      what: `${container.alias} does not answer: ${silent
+        .filter((attempt) => attempt.container === container)
+        .map(({ what, at, failure = "" }) => `${what} at ${at} (${failure})`)
+        .join(", ")}`,
       advice: containerProblem(container, containers)?.advice ?? `docker restart ${container.name}`,
     })),
   );

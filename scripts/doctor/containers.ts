@@ -39,11 +39,12 @@ export function examineContainers(
   ]);
 }
 
-/** What is wrong with one container of the stack; undefined when nothing is. */
+/** What is wrong with one container of the stack; undefined when nothing is, or when the engine did not tell. */
 export function containerProblem(
   { urn, alias, name, role }: DeclaredContainer,
-  containers: readonly Container[],
+  containers: readonly Container[] | undefined,
 ): Problem | undefined {
+  if (containers === undefined) return undefined;
   const container = containers.find((one) => one.name === name);
   if (container === undefined)
     return {

@@ -1,5 +1,5 @@
 import type { Role } from "../../components/container";
-import type { Answer } from "./answer";
+import { valueOf, type Answer } from "./answer";
 import { examineCertificates } from "./certificates";
 import { examineClock } from "./clock";
 import { examineContainers, type Container } from "./containers";
@@ -59,7 +59,7 @@ function examineContainment(engine: Facts["engine"], state: StackState, stack: S
 }
 
 function examineInside(engine: Facts["engine"], state: StackState, stack: StackFacts, now: Date): Finding[] {
-  const containers = "value" in stack.containers ? stack.containers.value : [];
+  const containers = valueOf(stack.containers);
   const leader = leaderOf(engine, state, stack.views, containers);
   const { autopilot, monitors, catalog } = stack;
   const of = (wanted: Role) => state.containers.filter(({ role }) => role === wanted);
@@ -77,7 +77,7 @@ function examineInside(engine: Facts["engine"], state: StackState, stack: StackF
     examineCertificates(state.certificates, now),
     led("monitors", monitors, (facts) => examineMonitors(of("monitor"), of("client"), containers, facts)),
     led("registrations", catalog, (facts) => examineRegistrations(state, containers, facts)),
-    examinePorts(stack.ports, containers),
+    portsOf(engine, stack.ports, containers),
   ];
 }
 
@@ -85,12 +85,24 @@ function leaderOf(
   engine: Facts["engine"],
   state: StackState,
   views: StackFacts["views"],
-  containers: readonly Container[],
+  containers: readonly Container[] | undefined,
 ): Finding {
   const servers = state.containers.filter(({ role }) => role === "server");
   if (servers.length === 0) return notExamined("leader", "the stack has no servers yet");
   if ("failure" in engine && views.length === 0) return notExamined("leader", "the engine does not answer");
   return examineLeader(servers, containers, views);
+}
+
+/** Where the engine is gone, so are its ports; they only count where it refuses this caller alone. */
+function portsOf(
+  engine: Facts["engine"],
+  ports: StackFacts["ports"],
+  containers: readonly Container[] | undefined,
+): Finding {
+  const silent = ports.every(({ failure }) => failure !== undefined);
+  return "failure" in engine && silent
+    ? notExamined("ports", "the engine does not answer")
+    : examinePorts(ports, containers);
 }
 
 function clocks(engine: Facts["engine"], stack: StackFacts): Finding {

@@ -15,7 +15,7 @@ export interface View {
 /** `servers` are those of the stack; one without a view did not answer. */
 export function examineLeader(
   servers: readonly DeclaredContainer[],
-  containers: readonly Container[],
+  containers: readonly Container[] | undefined,
   views: readonly View[],
 ): Finding {
   const nameOf = (address: string) =>
@@ -34,7 +34,7 @@ export function examineLeader(
 
 function noLeader(
   servers: readonly DeclaredContainer[],
-  containers: readonly Container[],
+  containers: readonly Container[] | undefined,
   views: readonly View[],
 ): Problem {
   // A peer whose server is gone for good still counts.

@@ -14,7 +14,7 @@ export interface MonitorFacts {
 export function examineMonitors(
   monitors: readonly DeclaredContainer[],
   clients: readonly DeclaredContainer[],
-  containers: readonly Container[],
+  containers: readonly Container[] | undefined,
   { passing, locked }: MonitorFacts,
 ): Finding {
   const faults = monitors.flatMap((monitor, index) => {

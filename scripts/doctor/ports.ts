@@ -14,7 +14,10 @@ export interface Attempt {
   readonly failure?: string | undefined;
 }
 
-export function examinePorts(attempts: readonly Attempt[], containers: readonly Container[]): Finding {
+export function examinePorts(
+  attempts: readonly Attempt[],
+  containers: readonly Container[] | undefined,
+): Finding {
   const silent = attempts.filter(({ failure }) => failure !== undefined);
   const answering = attempts.filter((attempt) => !silent.includes(attempt)).map(({ what }) => what);
   const behind = new Set(silent.map(({ container }) => container));

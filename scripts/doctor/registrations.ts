@@ -33,7 +33,7 @@ const REPAIR = "npm run up -- --refresh";
 
 export function examineRegistrations(
   state: StackState,
-  containers: readonly Container[],
+  containers: readonly Container[] | undefined,
   catalog: Catalog,
 ): Finding {
   const wrong = [
@@ -89,7 +89,7 @@ function serviceFaults(declared: DeclaredService, { services, checks }: Catalog)
 function checkProblem(
   { Node, Name, Status, Output }: CatalogCheck,
   { containers: declared }: StackState,
-  containers: readonly Container[],
+  containers: readonly Container[] | undefined,
 ): Problem {
   const [reason = ""] = Output.trim().split("\n");
   const container = declared.find(({ alias }) => alias === Node);

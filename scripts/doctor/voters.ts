@@ -24,7 +24,7 @@ interface RaftServer {
 /** `secured` says whether the datacenter asks for tokens. */
 export function examineVoters(
   servers: readonly DeclaredContainer[],
-  containers: readonly Container[],
+  containers: readonly Container[] | undefined,
   autopilot: Autopilot,
   secured: boolean,
 ): Finding {

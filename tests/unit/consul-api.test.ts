@@ -115,7 +115,8 @@ test("an answer that does not come is one line, after as long as is waited for i
   expect(message).toBe(
     `Consul does not answer at ${httpApiUrl}/v1/status/leader: This operation was aborted`,
   );
-  expect(timeout.mock.calls).toEqual([[10_000]]);
+  await errorOf(new ConsulApi({ httpApiUrl, timeoutMs: 3_000 }).get("status/leader"));
+  expect(timeout.mock.calls).toEqual([[10_000], [3_000]]);
   timeout.mockRestore();
 });
 

@@ -171,6 +171,15 @@ describe("ports", () => {
     });
   });
 
+  test("are not when those of two containers are silent, which is a problem for each", () => {
+    const silent = attempts("ECONNREFUSED").map((attempt) => ({ ...attempt, failure: "ECONNREFUSED" }));
+
+    expect(examinePorts(silent, []).problems.map((problem) => problem.what)).toEqual([
+      what,
+      "api-1 does not answer: api-1 at http://127.0.0.1:8080 (ECONNREFUSED)",
+    ]);
+  });
+
   test("are not when none answers", () => {
     expect(examinePorts(attempts("ECONNREFUSED").slice(0, 2), []).seen).toBe("0 of 2 answer");
   });

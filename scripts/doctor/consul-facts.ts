@@ -50,6 +50,6 @@ export async function readCatalog(ask: Ask, { services }: StackState): Promise<C
   return {
     nodes: nodes as Catalog["nodes"],
     checks: checks as Catalog["checks"],
-    services: (listed).flat(),
+    services: listed.flat(),
   };
 }

@@ -7,6 +7,7 @@ import { KeyMaterial } from "./components/key-material";
 import { Monitor } from "./components/monitor";
 import { Service } from "./components/service";
 import { preflight } from "./preflight";
+import { planRoll } from "./roll";
 import { claimedImages, claimedPorts, readSettings } from "./settings";
 
 /** Composes the datacenter; what it returns are the stack's outputs. */
@@ -14,13 +15,20 @@ export = async () => {
   const settings = readSettings();
   const owner = { project: pulumi.getProject(), stack: pulumi.getStack() };
   await preflight({ ...settings, owner, ports: claimedPorts(settings), images: claimedImages(settings) });
-  const bundled = await bundleServices(settings.services);
+  const [bundled, roll] = await Promise.all([bundleServices(settings.services), planRoll(owner)]);
 
   const images = new Images("images", settings);
   const keys = settings.insecure ? undefined : new KeyMaterial("keys", settings);
   const datacenter = new Cluster(
     "consul",
-    { ...settings, owner, keys, imageId: images.consulId },
+    {
+      ...settings,
+      owner,
+      keys,
+      imageId: images.consulId,
+      rollOrder: roll.order,
+      mayReplace: roll.mayReplace,
+    },
     { dependsOn: images },
   );
   const access =

@@ -23,5 +23,6 @@ export default {
       testMatch: ["<rootDir>/tests/unit/**/*.test.ts", "<rootDir>/services/**/*.test.ts"],
     },
     { ...shared, displayName: "integration", testMatch: ["<rootDir>/tests/integration/**/*.test.ts"] },
+    { ...shared, displayName: "faults", testMatch: ["<rootDir>/tests/faults/**/*.test.ts"] },
   ],
 };

@@ -1,10 +1,9 @@
-import { execFile } from "node:child_process";
 import { createServer } from "node:net";
-import { promisify } from "node:util";
 import * as pulumi from "@pulumi/pulumi";
 import { overlap } from "./components/addresses";
-import { SECRETS_FOLDER } from "./components/agent";
 import type { Owner } from "./components/container";
+import { VERSION_LABEL } from "./components/server";
+import { docker, inspectAll, isOwn, reason, type Container } from "./engine";
 import { fault } from "./fault";
 
 /** What is about to be taken from the engine's host. */
@@ -15,6 +14,10 @@ export interface Claim {
   readonly subnet: string;
   /** Whether the datacenter shall run without encryption, certificates and access control. */
   readonly insecure: boolean;
+  /** Tag of the Consul image. */
+  readonly consulVersion: string;
+  /** Whether it may be older than what runs. */
+  readonly allowDowngrade: boolean;
   /** Address of the host that ports listen on. */
   readonly bindAddress: string;
   /** Ports of the host, each with the setting that asks for it. */
@@ -29,15 +32,6 @@ interface Network {
   readonly IPAM: { readonly Config: readonly { readonly Subnet?: string }[] | null };
 }
 
-interface Container {
-  readonly Name: string;
-  readonly Config: { readonly Labels: Record<string, string> };
-  readonly Mounts: readonly { readonly Destination: string }[];
-  readonly HostConfig: {
-    readonly PortBindings: Record<string, readonly { HostIp: string; HostPort: string }[] | null> | null;
-  };
-}
-
 /**
  * Sees to it, before anything is created, that the engine has what the stack needs; pulls missing images. Throws one RunError that names
  * every fault. A preview needs no engine, so it does not ask.
@@ -46,11 +40,12 @@ export async function preflight(claim: Claim): Promise<void> {
   if (pulumi.runtime.isDryRun()) return;
   const [networks, containers] = await Promise.all([
     inspectAll<Network>("network", ["network", "ls", "-q"]),
-    inspectAll<Container>("container", ["ps", "-q"]),
+    inspectAll<Container>("container", ["ps", "-a", "-q"]),
   ]);
   const faults = [
     ...subnetFaults(claim, networks),
     ...securityFaults(claim, containers),
+    ...versionFaults(claim, containers),
     ...(await portFaults(claim, containers)),
     ...(await imageFaults(claim)),
   ];
@@ -71,12 +66,9 @@ function subnetFaults({ owner, subnet }: Claim, networks: readonly Network[]): s
 }
 
 /** Agents of one kind do not understand those of the other: servers replaced one by one would lose their quorum. */
-function securityFaults({ owner, insecure }: Claim, containers: readonly Container[]): string[] {
-  const differs = containers.some(
-    ({ Config, Mounts }) =>
-      isOwn(owner, Config.Labels) &&
-      Config.Labels["consul-docker.role"] === "server" &&
-      Mounts.some(({ Destination }) => Destination === SECRETS_FOLDER) === insecure,
+function securityFaults(claim: Claim, containers: readonly Container[]): string[] {
+  const differs = serversOf(claim, containers).some(
+    ({ Config }) => Config.Env.some((variable) => variable.includes('"acl":')) === claim.insecure,
   );
   return differs
     ? [
@@ -85,19 +77,47 @@ function securityFaults({ owner, insecure }: Claim, containers: readonly Contain
     : [];
 }
 
+/** Servers may not be able to read what those of a later version wrote. */
+function versionFaults(claim: Claim, containers: readonly Container[]): string[] {
+  if (claim.allowDowngrade) return [];
+  return serversOf(claim, containers)
+    .filter(({ Config }) => isDowngrade(Config.Labels[VERSION_LABEL] ?? "", claim.consulVersion))
+    .map(
+      ({ Config }) =>
+        `consul-docker:consulVersion ${claim.consulVersion} is older than the ${Config.Labels[VERSION_LABEL] ?? ""} of ${Config.Hostname}, whose data it may not be able to read; set consul-docker:allowDowngrade to true to try all the same`,
+    );
+}
+
+function serversOf({ owner }: Claim, containers: readonly Container[]): Container[] {
+  return containers.filter(
+    ({ Config }) => isOwn(owner, Config.Labels) && Config.Labels["consul-docker.role"] === "server",
+  );
+}
+
+/** Whether a version's major and minor number are lower; of tags that are no versions, nothing is known. */
+function isDowngrade(from: string, to: string): boolean {
+  const [was, is] = [from, to].map((tag) => /^v?(\d+)\.(\d+)/.exec(tag)?.slice(1).map(Number));
+  if (was === undefined || is === undefined) return false;
+  const [wasMajor = 0, wasMinor = 0] = was;
+  const [isMajor = 0, isMinor = 0] = is;
+  return isMajor < wasMajor || (isMajor === wasMajor && isMinor < wasMinor);
+}
+
 async function portFaults(
   { owner, bindAddress, ports }: Claim,
   containers: readonly Container[],
 ): Promise<string[]> {
-  const published = containers.flatMap(({ Name, Config, HostConfig }) =>
-    Object.values(HostConfig.PortBindings ?? {}).flatMap((bindings) =>
-      (bindings ?? []).map(({ HostPort }) => ({
-        port: Number(HostPort),
-        by: Name.slice(1),
-        own: isOwn(owner, Config.Labels),
-      })),
-    ),
-  );
+  const published = containers
+    .filter(({ State }) => State.Running)
+    .flatMap(({ Name, Config, HostConfig }) =>
+      Object.values(HostConfig.PortBindings ?? {}).flatMap((bindings) =>
+        (bindings ?? []).map(({ HostPort }) => ({
+          port: Number(HostPort),
+          by: Name.slice(1),
+          own: isOwn(owner, Config.Labels),
+        })),
+      ),
+    );
   const results = await Promise.all(
     [...ports].map(async ([port, setting]) => {
       const holder = published.find((one) => one.port === port);
@@ -139,10 +159,6 @@ function succeeds(attempt: Promise<unknown>): Promise<boolean> {
   );
 }
 
-function isOwn({ project, stack }: Owner, labels: Record<string, string>): boolean {
-  return labels["consul-docker.project"] === project && labels["consul-docker.stack"] === stack;
-}
-
 /** Whether the engine runs on another host, whose ports cannot be tried from here. */
 function isRemote(): boolean {
   return /^(tcp|ssh|https?):/.test(process.env["DOCKER_HOST"] ?? "");
@@ -161,26 +177,4 @@ function listenError(port: number, address: string): Promise<string | undefined>
         }),
       );
   });
-}
-
-async function inspectAll<T>(kind: string, list: readonly string[]): Promise<T[]> {
-  try {
-    const ids = (await docker(list)).split("\n").filter(Boolean);
-    return ids.length === 0 ? [] : (JSON.parse(await docker([kind, "inspect", ...ids])) as T[]);
-  } catch (error) {
-    throw fault(
-      `the Docker Engine does not answer (${reason(error)}); start it, or set DOCKER_HOST to one that runs`,
-    );
-  }
-}
-
-async function docker(args: readonly string[]): Promise<string> {
-  return (await promisify(execFile)("docker", args, { maxBuffer: 64 * 1024 * 1024 })).stdout;
-}
-
-function reason(error: unknown): string {
-  const { code, stderr = "" } = error as { code?: unknown; stderr?: string };
-  if (code === "ENOENT") return "the docker command is not installed";
-  const last = stderr.trim().split("\n").at(-1) ?? "";
-  return last === "" ? "it gave no reason" : last;
 }

@@ -10,8 +10,6 @@ export interface AgentArgs {
   readonly owner: Owner;
   /** Consul datacenter. */
   readonly datacenter: string;
-  /** Names of all servers, in their order. */
-  readonly serverNames: readonly string[];
   /** Fixed address in the network. */
   readonly address: string;
   /** ID of the network. */
@@ -22,8 +20,10 @@ export interface AgentArgs {
   readonly memoryMb: number;
   /** trace, debug, info, warn or error. */
   readonly logLevel: string;
-  /** Volume with the agent's keys and tokens. @default none: no encryption, no certificates, no access control */
-  readonly secretsVolume?: pulumi.Input<string> | undefined;
+  /** Volume with the agent's files: what servers there are, its keys and tokens. */
+  readonly secretsVolume: pulumi.Input<string>;
+  /** Whether there are keys and tokens: encryption, certificates, access control. */
+  readonly secure: boolean;
   /** Seconds that the agent may take to become healthy. @default 120 */
   readonly readyTimeoutSeconds?: number;
 }
@@ -35,6 +35,8 @@ export interface AgentSpec {
   readonly config: Readonly<Record<string, unknown>>;
   /** Name of the script in this folder that says whether the agent is healthy, and its arguments. */
   readonly health: readonly [script: string, ...args: string[]];
+  /** Command that the agent's own is handed to. @default the image's entry point */
+  readonly entryPoint?: readonly string[];
   /** Seconds between SIGTERM and SIGKILL. */
   readonly stopTimeoutSeconds: number;
   /** Whether it serves the API by HTTPS. @default false */
@@ -46,7 +48,7 @@ export interface AgentSpec {
 /** User and group of the image hashicorp/consul. */
 export const CONSUL_USER = "100:1000";
 
-/** Where an agent finds its keys and tokens. */
+/** Where an agent finds its files. */
 export const SECRETS_FOLDER = "/consul/secrets";
 
 // The image's entry point writes CONSUL_LOCAL_CONFIG there: in memory, since everything else is read-only.
@@ -54,7 +56,6 @@ const CONFIG_FOLDER = "/consul/config";
 
 /** Arguments of an agent's container. */
 export function agentContainer(name: string, args: AgentArgs, spec: AgentSpec): docker.ContainerArgs {
-  const { secretsVolume } = args;
   return {
     ...containerArgs({
       owner: args.owner,
@@ -70,21 +71,36 @@ export function agentContainer(name: string, args: AgentArgs, spec: AgentSpec): 
       scratch: { [CONFIG_FOLDER]: "size=1m,uid=100,gid=1000,mode=0700" },
       volumes: {
         ...spec.volumes,
-        ...(secretsVolume === undefined
-          ? {}
-          : { [SECRETS_FOLDER]: { volumeName: secretsVolume, readOnly: true } }),
+        [SECRETS_FOLDER]: { volumeName: args.secretsVolume, readOnly: true },
       },
     }),
-    command: ["agent", ...(secretsVolume === undefined ? [] : [`-config-dir=${SECRETS_FOLDER}`])],
+    ...(spec.entryPoint === undefined ? {} : { entrypoints: [...spec.entryPoint] }),
+    command: ["agent", `-config-dir=${SECRETS_FOLDER}`],
     envs: [
       // The entry point must not try to change owners: it has no right to, and no need.
       "CONSUL_DISABLE_PERM_MGMT=true",
       `CONSUL_LOCAL_CONFIG=${JSON.stringify({
         ...sharedConfig(name, args),
         ...spec.config,
-        ...(secretsVolume === undefined ? {} : securityConfig(spec)),
+        ...(args.secure ? securityConfig(spec) : {}),
       })}`,
     ],
+  };
+}
+
+/**
+ * The files that tell an agent what servers there are. It reads them whenever it starts, so that no agent is replaced
+ * when their number changes.
+ */
+export function memberFiles(nodeName: string, role: AgentSpec["role"], servers: readonly string[]) {
+  const peers = servers.filter((server) => server !== nodeName);
+  return {
+    "members.json": JSON.stringify({
+      retry_join: peers,
+      ...(role === "server" ? { bootstrap_expect: servers.length } : {}),
+    }),
+    // For the health check; no file may be empty.
+    ...(role === "server" ? { peers: `${peers.join(" ")}\n` } : {}),
   };
 }
 
@@ -93,7 +109,6 @@ function sharedConfig(nodeName: string, args: AgentArgs): Record<string, unknown
     datacenter: args.datacenter,
     node_name: nodeName,
     bind_addr: args.address,
-    retry_join: args.serverNames.filter((server) => server !== nodeName),
     // A server that starts before its peers asks for them again soon, and never gives up.
     retry_interval: "1s",
     log_level: args.logLevel,
@@ -126,6 +141,11 @@ function securityConfig({ role, https }: AgentSpec): Record<string, unknown> {
 }
 
 function healthTest(script: string, ...args: readonly string[]): string[] {
-  const text = (file: string) => readFileSync(join(__dirname, file), "utf8");
-  return ["sh", "-c", text("agent-health.sh") + text(script), script, ...args];
+  return shell(["agent-api.sh", "agent-health.sh", script], ...args);
+}
+
+/** A command that runs scripts of this folder, one after the other in one shell, as the last of them. */
+export function shell(scripts: readonly string[], ...args: readonly string[]): string[] {
+  const texts = scripts.map((script) => readFileSync(join(__dirname, script), "utf8"));
+  return ["sh", "-c", texts.join(""), scripts.at(-1) ?? "", ...args];
 }

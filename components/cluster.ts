@@ -2,7 +2,7 @@ import * as consul from "@pulumi/consul";
 import type * as docker from "@pulumi/docker";
 import * as pulumi from "@pulumi/pulumi";
 import { parseSubnet, reachableAt, type Subnet } from "./addresses";
-import { CONSUL_USER } from "./agent";
+import { CONSUL_USER, memberFiles } from "./agent";
 import { apiPort, Client } from "./client";
 import type { Owner } from "./container";
 import type { KeyMaterial } from "./key-material";
@@ -33,6 +33,12 @@ export interface ClusterArgs {
   readonly subnet: string;
   /** ID of the Consul image. */
   readonly imageId: pulumi.Input<string>;
+  /** Tag of the Consul image. */
+  readonly consulVersion: string;
+  /** Servers that run, in the order in which a change is to replace them. @default by their numbers */
+  readonly rollOrder: readonly string[];
+  /** Resolves when the server may be replaced by one with this fingerprint; rejects where that would do harm. */
+  readonly mayReplace: (server: string, fingerprint: string) => Promise<void>;
   /** What encryption, certificates and access control are built on. @default none of these */
   readonly keys?: KeyMaterial | undefined;
   /** Serves the API and the UI by HTTPS alone; needs `keys`. */
@@ -81,11 +87,14 @@ export interface Datacenter {
   readonly ready: pulumi.Resource[];
 }
 
-/** The volumes with the agents' keys, to which their tokens are added. */
+/** An agent and the volume with its files. */
+export type SecretHolder = Member & { readonly volume: docker.Volume };
+
+/** The volumes with the agents' files, to which their tokens are added. */
 export interface AgentSecrets {
   /** All agents, each with its volume. */
-  readonly agents: readonly (Member & { readonly volume: docker.Volume })[];
-  /** What carries the keys. */
+  readonly agents: readonly SecretHolder[];
+  /** What carries the files. */
   readonly files: SecretFiles;
 }
 
@@ -130,31 +139,41 @@ export class Cluster extends pulumi.ComponentResource implements Datacenter {
 
     const network = new Network(name, { owner: args.owner, subnet }, { parent: this });
     const { keys, https } = args;
-    const secrets = keys === undefined ? undefined : this.#agentSecrets(args, keys, members);
-    const agent = ({ name: member, address }: Member) => ({
+    const { agents, files } = this.#agentSecrets(args, members);
+    const agent = ({ address, volume }: SecretHolder) => ({
       ...args,
-      serverNames,
       networkId: network.networkId,
       address,
-      secretsVolume: secrets?.agents.find((one) => one.name === member)?.volume.name,
+      secretsVolume: volume.name,
+      secure: keys !== undefined,
     });
-    const started = secrets === undefined ? [] : [secrets.files];
+    const holders = (role: Member["role"]) => agents.filter((one) => one.role === role);
 
     // One after the other, each healthy before the next: a change then never takes two servers at a time.
-    const servers: Server[] = [];
-    for (const server of planned("server")) {
-      servers.push(
+    const servers = new Map<string, Server>();
+    for (const holder of inOrder(holders("server"), args.rollOrder)) {
+      const { name: server } = holder;
+      const before = [...servers.values()].slice(-1);
+      servers.set(
+        server,
         new Server(
-          server.name,
-          { ...agent(server), memoryMb: args.serverMemoryMb },
-          { parent: this, dependsOn: [...started, ...servers.slice(-1)] },
+          server,
+          {
+            ...agent(holder),
+            memoryMb: args.serverMemoryMb,
+            mayReplace: async (fingerprint) => {
+              await Promise.all(before.map(({ container }) => created(container)));
+              await args.mayReplace(server, fingerprint);
+            },
+          },
+          { parent: this, dependsOn: [files, ...before] },
         ),
       );
     }
 
     // The first client alone, then the others: a change never takes all of them at a time.
     const clients: Client[] = [];
-    for (const client of planned("client")) {
+    for (const client of holders("client")) {
       clients.push(
         new Client(
           client.name,
@@ -165,18 +184,21 @@ export class Cluster extends pulumi.ComponentResource implements Datacenter {
               ? { publish: { bindAddress: args.bindAddress, http: args.httpPort, dns: args.dnsPort } }
               : {}),
           },
-          { parent: this, dependsOn: clients.length === 0 ? servers.slice(-1) : clients.slice(0, 1) },
+          {
+            parent: this,
+            dependsOn: clients.length === 0 ? [...servers.values()].slice(-1) : clients.slice(0, 1),
+          },
         ),
       );
     }
 
-    const [first] = servers as [Server];
+    const [first] = serverNames.map((server) => servers.get(server)) as [Server];
     const host = reachableAt(args.bindAddress);
     this.ready = clients;
     this.store = first.volume;
     this.networkId = network.networkId;
     this.datacenter = args.datacenter;
-    this.agentSecrets = secrets;
+    this.agentSecrets = keys === undefined ? undefined : { agents, files };
     this.caCertificate = https ? keys?.caCertificate : undefined;
     const scheme = https ? "https" : "http";
     this.agentUrls = planned("client").map((client) => `${scheme}://${client.name}:${apiPort(https)}`);
@@ -193,14 +215,21 @@ export class Cluster extends pulumi.ComponentResource implements Datacenter {
       },
       { parent: this },
     );
+    // Read by a server that is told to stop. Pulumi removes containers at the end of an update, after this is written.
+    new consul.Keys(
+      "servers",
+      { keys: [{ path: "consul-docker/servers", value: serverNames.join(" "), delete: true }] },
+      { parent: this, provider: this.provider, dependsOn: clients, deletedWith: this.store },
+    );
     this.members = pulumi.output(members);
     this.httpApiUrl = pulumi.output(`${scheme}://${host}:${args.httpPort}`);
     this.dnsAddress = pulumi.output(`${host}:${args.dnsPort}`);
     this.registerOutputs({ members: this.members, httpApiUrl: this.httpApiUrl, dnsAddress: this.dnsAddress });
   }
 
-  #agentSecrets(args: ClusterArgs, keys: KeyMaterial, members: readonly Member[]): AgentSecrets {
-    const { owner, imageId } = args;
+  #agentSecrets(args: ClusterArgs, members: readonly Member[]): AgentSecrets {
+    const { owner, imageId, keys } = args;
+    const servers = members.filter(({ role }) => role === "server").map(({ name }) => name);
     const agents = members.map((member) => ({
       ...member,
       volume: secretsVolume(this, owner, member.name, member.role),
@@ -210,7 +239,10 @@ export class Cluster extends pulumi.ComponentResource implements Datacenter {
       {
         volumeName: volume.name,
         reader: CONSUL_USER,
-        files: role === "server" ? serverKeys(keys) : clientKeys(keys, args.https),
+        files: {
+          ...memberFiles(name, role, servers),
+          ...(keys === undefined ? {} : role === "server" ? serverKeys(keys) : clientKeys(keys, args.https)),
+        },
       },
     ]);
     const files = new SecretFiles(
@@ -252,6 +284,20 @@ function commonKeys(keys: KeyMaterial): SecretFolder["files"] {
     "ca.pem": keys.caCertificate,
     "gossip.json": keys.gossipKey.apply((encrypt) => JSON.stringify({ encrypt })),
   };
+}
+
+/** Those that `order` does not name, which may be missed, then the others in its order. */
+function inOrder(servers: readonly SecretHolder[], order: readonly string[]): SecretHolder[] {
+  return [...servers].sort((a, b) => order.indexOf(a.name) - order.indexOf(b.name));
+}
+
+/** Not by data: what depends on a replaced container by data is replaced, too. */
+function created(resource: pulumi.CustomResource): Promise<void> {
+  return new Promise((resolve) =>
+    resource.id.apply(() => {
+      resolve();
+    }),
+  );
 }
 
 function plan({ servers, clients }: ClusterArgs, subnet: Subnet): Member[] {

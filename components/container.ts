@@ -81,9 +81,13 @@ export function labels(owner: Owner, role: Role): Record<string, string> {
   };
 }
 
-/** `labels` in the form that containers, volumes and networks take. */
-export function labelList(owner: Owner, role: Role): { label: string; value: string }[] {
-  return Object.entries(labels(owner, role)).map(([label, value]) => ({ label, value }));
+/** `labels`, and `more` of them, in the form that containers, volumes and networks take. */
+export function labelList(
+  owner: Owner,
+  role: Role,
+  more: Readonly<Record<string, pulumi.Input<string>>> = {},
+): { label: string; value: pulumi.Input<string> }[] {
+  return Object.entries({ ...more, ...labels(owner, role) }).map(([label, value]) => ({ label, value }));
 }
 
 // Processes and threads of one user on the whole host: the provider has no argument for a limit by container.

@@ -3,7 +3,7 @@ import * as pulumi from "@pulumi/pulumi";
 import { CREDENTIALS_FOLDER, type Credentials } from "./access-control";
 import { CONSUL_USER } from "./agent";
 import type { Datacenter } from "./cluster";
-import { containerArgs, containerOptions, type Owner } from "./container";
+import { containerArgs, containerOptions, labelList, type Owner } from "./container";
 
 /** What one health monitor needs from the rest of the stack. */
 export interface MonitorArgs {
@@ -65,18 +65,13 @@ export class Monitor extends pulumi.ComponentResource {
           "-c",
           `printf %s "$CONFIG" >${CONFIG_FILE} && exec consul-esm ${configFiles.map((file) => `-config-file=${file}`).join(" ")}`,
         ],
-        envs: [`CONFIG=${config(name, agentUrl, args)}`],
         // It reads its token at its start only: another one is another container.
-        ...(credentials === undefined
-          ? {}
-          : {
-              labels: pulumi
-                .output(container.labels)
-                .apply((labels = []) => [
-                  { label: "consul-docker.accessor", value: credentials.accessorId },
-                  ...labels,
-                ]),
-            }),
+        labels: labelList(
+          args.owner,
+          "monitor",
+          credentials === undefined ? {} : { "consul-docker.accessor": credentials.accessorId },
+        ),
+        envs: [`CONFIG=${config(name, agentUrl, args)}`],
       },
       containerOptions({
         parent: this,

@@ -64,10 +64,11 @@ export class SecretFiles extends pulumi.ComponentResource {
         networkMode: "none",
         memory: 64,
         memorySwap: 64,
-        labels: [
-          ...(args.after === undefined ? [] : [{ label: "consul-docker.after", value: args.after }]),
-          ...labelList(owner, "secrets"),
-        ],
+        labels: labelList(
+          owner,
+          "secrets",
+          args.after === undefined ? {} : { "consul-docker.after": args.after },
+        ),
         volumes: folders.map(([folder, { volumeName }]) => ({
           volumeName,
           containerPath: `/secrets/${folder}`,

@@ -1,20 +1,54 @@
+import { createHash } from "node:crypto";
 import * as docker from "@pulumi/docker";
 import * as pulumi from "@pulumi/pulumi";
-import { agentContainer, type AgentArgs } from "./agent";
+import { agentContainer, shell, type AgentArgs } from "./agent";
 import { containerOptions, labelList, physicalName } from "./container";
 
-/** What one server needs from the rest of the stack; as many servers as it names are expected before the first election. */
-export type ServerArgs = AgentArgs;
+/** What one server needs from the rest of the stack. */
+export interface ServerArgs extends AgentArgs {
+  /** Tag of the Consul image. */
+  readonly consulVersion: string;
+  /**
+   * Resolves when this server may be replaced by one with this fingerprint of all its arguments; rejects where that
+   * would do harm.
+   */
+  readonly mayReplace: (fingerprint: string) => Promise<void>;
+}
+
+/** The label that says which version a server is of. */
+export const VERSION_LABEL = "consul-docker.version";
+
+/** The label that tells a server from one with other arguments. */
+export const FINGERPRINT_LABEL = "consul-docker.fingerprint";
+
+// Handing over takes up to 2 s, leaving for good up to 12 s.
+const STOP_TIMEOUT_SECONDS = 30;
+
+const SERVER_CONFIG = {
+  server: true,
+  // The API is for the health check alone: everybody else asks a client agent.
+  client_addr: "127.0.0.1",
+  ports: { dns: -1, grpc_tls: -1, serf_wan: -1 },
+  // A stopped server is to come back, not to leave: all leave at once when their host stops.
+  leave_on_terminate: false,
+  // A lost leader is missed after 2 to 4 s, not 5 to 10 as by default; a busy host would not bear 1.
+  performance: { raft_multiplier: 2 },
+  // A server that failed keeps its place until it is back, unless three others do without it.
+  autopilot: { cleanup_dead_servers: true, min_quorum: 3 },
+  ui_config: { enabled: false },
+};
 
 /** A Consul server that keeps its data, its address and so its place among its peers when it is replaced. */
 export class Server extends pulumi.ComponentResource {
   /** The server's volume, which carries a copy of all that the datacenter stores. */
   public readonly volume: docker.Volume;
+  /** The server's container, for what must wait for it. */
+  public readonly container: docker.Container;
 
   /** `name` is also the name of the server's node and its host name. */
   constructor(name: string, args: ServerArgs, opts?: pulumi.ComponentResourceOptions) {
     super("consul-docker:index:Server", name, {}, opts);
-    const { owner, serverNames } = args;
+    const { owner, address } = args;
 
     this.volume = new docker.Volume(
       name,
@@ -22,31 +56,33 @@ export class Server extends pulumi.ComponentResource {
       { parent: this, deleteBeforeReplace: true },
     );
 
-    new docker.Container(
+    const container = agentContainer(name, args, {
+      role: "server",
+      config: SERVER_CONFIG,
+      health: ["server-health.sh", name, address],
+      entryPoint: shell(["agent-api.sh", "server-run.sh"], name, address),
+      stopTimeoutSeconds: STOP_TIMEOUT_SECONDS,
+      volumes: { "/consul/data": { volumeName: this.volume.name, readOnly: false } },
+    });
+    // The provider is told only when the change may begin. A hook of Pulumi's would come too late, since the old
+    // container goes first, or make a bare `pulumi destroy` refuse (https://github.com/pulumi/pulumi/issues/19933).
+    const fingerprint = pulumi.output(container).apply(async (inputs) => {
+      const hash = createHash("sha256").update(JSON.stringify(inputs)).digest("hex");
+      if (!pulumi.runtime.isDryRun()) await args.mayReplace(hash);
+      return hash;
+    });
+    this.container = new docker.Container(
       name,
-      agentContainer(name, args, {
-        role: "server",
-        config: serverConfig(args),
-        health: ["server-health.sh", name, ...serverNames.filter((server) => server !== name)],
-        stopTimeoutSeconds: 15,
-        volumes: { "/consul/data": { volumeName: this.volume.name, readOnly: false } },
-      }),
+      {
+        ...container,
+        labels: labelList(owner, "server", {
+          [FINGERPRINT_LABEL]: fingerprint,
+          [VERSION_LABEL]: args.consulVersion,
+        }),
+      },
       containerOptions({ parent: this }),
     );
 
     this.registerOutputs({});
   }
-}
-
-function serverConfig({ serverNames }: ServerArgs): Record<string, unknown> {
-  return {
-    server: true,
-    bootstrap_expect: serverNames.length,
-    // The API is for the health check alone: everybody else asks a client agent.
-    client_addr: "127.0.0.1",
-    ports: { dns: -1, grpc_tls: -1, serf_wan: -1 },
-    // A stopped server is to come back, not to leave: all leave at once when their host stops.
-    leave_on_terminate: false,
-    ui_config: { enabled: false },
-  };
 }

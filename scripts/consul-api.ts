@@ -8,12 +8,9 @@ export interface ConsulApiArgs {
   readonly caCertificate?: string | undefined;
   /** ACL token. @default none */
   readonly managementToken?: string | undefined;
-  /** Milliseconds that an answer may take. @default 10000 */
+  /** How long an answer may take, in milliseconds. @default 10000: an agent itself waits up to 7 s for a leader */
   readonly timeoutMs?: number;
 }
-
-// An agent itself waits up to 7 s for a leader before it says that there is none.
-const TIMEOUT_MS = 10_000;
 
 /** Consul's HTTP API; every call throws an Error of one line when Consul does not answer, or refuses. */
 export class ConsulApi {
@@ -22,11 +19,11 @@ export class ConsulApi {
   readonly #dispatcher: Dispatcher;
   readonly #timeoutMs: number;
 
-  constructor({ httpApiUrl, caCertificate, managementToken, timeoutMs }: ConsulApiArgs) {
+  constructor({ httpApiUrl, caCertificate, managementToken, timeoutMs = 10_000 }: ConsulApiArgs) {
     this.#url = httpApiUrl;
     this.#headers = managementToken === undefined ? {} : { "x-consul-token": managementToken };
     this.#dispatcher = new Agent(caCertificate === undefined ? {} : { connect: { ca: caCertificate } });
-    this.#timeoutMs = timeoutMs ?? TIMEOUT_MS;
+    this.#timeoutMs = timeoutMs;
   }
 
   /** What is under `/v1/PATH`. */

@@ -99,6 +99,8 @@ export const shape = {
   clients: integer(1, MAX_CLIENTS).default(2),
   /** Tag of the image hashicorp/consul. @default 1.22.3 */
   consulVersion: version().default("1.22.3"),
+  /** Lets consulVersion go back to an older minor version, which Consul does not support. @default false */
+  allowDowngrade: truth().default(false),
   /** Tag of the image hashicorp/consul-esm. @default 0.9.1 */
   monitorVersion: version().default("0.9.1"),
   /** Tag of the image node. @default 24-slim */

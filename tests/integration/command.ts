@@ -10,29 +10,29 @@ export interface Result {
 }
 
 /**
- * Runs a command to its end; `env` is added to this process's own. With `untilLine`, the command and all that it
- * started are killed as soon as it writes that.
+ * Runs a command to its end; `env` is added to this process's own. With `until`, the command and all that it
+ * started are killed as soon as it has written that.
  */
 export function run(
   command: string,
   args: readonly string[],
   env: NodeJS.ProcessEnv = {},
   cwd = process.cwd(),
-  untilLine?: string,
+  until?: string | RegExp,
 ): Promise<Result> {
   return new Promise((resolve, reject) => {
     const child = spawn(command, args, {
       cwd,
       env: { ...process.env, ...env },
       stdio: ["ignore", "pipe", "pipe"],
-      detached: untilLine !== undefined,
+      detached: until !== undefined,
     });
     let output = "";
     let stdout = "";
     child.stdout.on("data", (chunk: Buffer) => {
       output += chunk.toString();
       stdout += chunk.toString();
-      if (untilLine !== undefined && stdout.includes(untilLine)) process.kill(-(child.pid ?? 0), "SIGKILL");
+      if (until !== undefined && stdout.search(until) !== -1) process.kill(-(child.pid ?? 0), "SIGKILL");
     });
     child.stderr.on("data", (chunk: Buffer) => {
       output += chunk.toString();

@@ -597,7 +597,7 @@ describe("rotation under load", () => {
     const { SecretID } = await consul.send<{ SecretID: string }>("PUT", "acl/token", {
       Policies: [{ Name: "load" }],
     });
-    writer = new Writer(as(SecretID), "load");
+    writer = new Writer([as(SecretID)], "load");
     caller = new Caller(outputs.gatewayUrl);
   });
 

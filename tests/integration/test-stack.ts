@@ -99,6 +99,17 @@ export class TestStack {
     );
   }
 
+  /** Brings the stack up, and kills the CLI with all that it started as soon as it has written this. */
+  upUntil(until: RegExp): Promise<Result> {
+    return run(
+      join(this.cwd, "scripts/pulumi-launcher"),
+      ["up", "--yes", "--skip-preview", "--suppress-outputs", "--config-file", this.file],
+      this.env,
+      this.cwd,
+      until,
+    );
+  }
+
   /** Reads the real world into the state. */
   refresh(): Promise<Result> {
     return this.pulumi(

@@ -143,7 +143,8 @@ describe("a client", () => {
 });
 
 describe("a server before the first election", () => {
-  const THREE = ["server-health.sh", "server-2", "server-1", "server-3"] as const;
+  const THREE = ["server-health.sh", "server-2", "10.9.0.12"] as const;
+  const PEERS = { peers: "server-1 server-3\n" };
   const beginning = (...members: string[]): Answers => ({
     "status/leader": NO_LEADER,
     "status/peers": ok("[]"),
@@ -151,19 +152,25 @@ describe("a server before the first election", () => {
   });
 
   test("is healthy while a peer is still to come", async () => {
-    const ran = await check([...THREE], beginning("server-2", "server-1"), { names: ["server-1"] });
+    const ran = await check([...THREE], beginning("server-2", "server-1"), {
+      names: ["server-1"],
+      secrets: PEERS,
+    });
 
     expect(ran).toMatchObject({ code: 0, output: "before the first election\n" });
   });
 
   test("is healthy as the first one", async () => {
-    const ran = await check([...THREE], beginning("server-2"));
+    const ran = await check([...THREE], beginning("server-2"), { secrets: PEERS });
 
     expect(ran).toMatchObject({ code: 0, output: "before the first election\n" });
   });
 
   test("is not healthy while a peer runs that it has not joined", async () => {
-    const ran = await check([...THREE], beginning("server-2"), { names: ["server-3"] });
+    const ran = await check([...THREE], beginning("server-2"), {
+      names: ["server-3"],
+      secrets: PEERS,
+    });
 
     expect(ran).toMatchObject({
       code: 1,
@@ -174,6 +181,7 @@ describe("a server before the first election", () => {
   test("does not take a peer for another one whose name begins alike", async () => {
     const ran = await check([...THREE], beginning("server-2", "server-10", "server-3"), {
       names: ["server-1"],
+      secrets: PEERS,
     });
 
     expect(ran).toMatchObject({
@@ -183,19 +191,23 @@ describe("a server before the first election", () => {
   });
 
   test("is not healthy when all peers are there: now they must elect one", async () => {
-    const ran = await check([...THREE], beginning("server-1", "server-2", "server-3"));
+    const ran = await check([...THREE], beginning("server-1", "server-2", "server-3"), {
+      secrets: PEERS,
+    });
 
     expect(ran).toMatchObject({ code: 1, output: "no leader\n" });
   });
 
   test("is not healthy when it is to be alone: it must elect itself", async () => {
-    const ran = await check(["server-health.sh", "server-1"], beginning("server-1"));
+    const ran = await check(["server-health.sh", "server-1", "10.9.0.11"], beginning("server-1"), {
+      secrets: { peers: "\n" },
+    });
 
     expect(ran).toMatchObject({ code: 1, output: "no leader\n" });
   });
 
   test("sees its members by the one token that is good without a leader", async () => {
-    const secrets = { "recovery-token": "recovers", "management-token": "manages" };
+    const secrets = { ...PEERS, "recovery-token": "recovers", "management-token": "manages" };
 
     const { asked } = await check([...THREE], beginning("server-2"), { secrets });
 
@@ -210,13 +222,13 @@ describe("a server before the first election", () => {
 test("a server that has peers, but no leader, is not healthy, whoever is away", async () => {
   const answers = { "status/leader": NO_LEADER, "status/peers": ok('["10.9.0.11:8300"]') };
 
-  const ran = await check(["server-health.sh", "server-2", "server-1", "server-3"], answers);
+  const ran = await check(["server-health.sh", "server-2", "10.9.0.12"], answers);
 
   expect(ran).toMatchObject({ code: 1, output: "no leader\n" });
 });
 
 describe("a server with a leader", () => {
-  const SECOND = ["server-health.sh", "server-2", "server-1"] as const;
+  const SECOND = ["server-health.sh", "server-2", "10.9.0.12"] as const;
   /** Autopilot's state, in the form in which Consul answers. */
   const autopilot = (health: Readonly<Record<string, boolean>>): Answers => ({
     "status/leader": LEADER,
@@ -249,7 +261,18 @@ describe("a server with a leader", () => {
   test("is healthy where autopilot finds it so, whatever the others are", async () => {
     const ran = await check([...SECOND], autopilot({ "server-1": false, "server-2": true }));
 
-    expect(ran).toMatchObject({ code: 0, output: "" });
+    expect(ran).toMatchObject({ code: 0, output: "follower, not all servers healthy\n" });
+  });
+
+  test("says whether it leads, and that all are healthy", async () => {
+    const follower = await check([...SECOND], autopilot({ "server-1": true, "server-2": true }));
+    const leader = await check(
+      ["server-health.sh", "server-1", "10.9.0.11"],
+      autopilot({ "server-1": true, "server-2": true }),
+    );
+
+    expect(follower).toMatchObject({ code: 0, output: "follower, all servers healthy\n" });
+    expect(leader).toMatchObject({ code: 0, output: "leader, all servers healthy\n" });
   });
 
   test("is not healthy where autopilot finds it so, whatever the others are", async () => {

@@ -5,7 +5,8 @@ import { create, mockPulumi, type Created } from "./mocks";
 const args: ClientArgs = {
   owner,
   datacenter: "dc7",
-  serverNames: ["server-1", "server-2", "server-3"],
+  secretsVolume: "files-of-client",
+  secure: false,
   address: "10.9.0.21",
   networkId: "network-id",
   imageId: "sha256:consul",
@@ -14,7 +15,7 @@ const args: ClientArgs = {
   https: false,
 };
 
-const SECURED = { ...args, secretsVolume: "secrets-of-client" };
+const SECURED = { ...args, secure: true };
 
 let client: Created<Client>;
 
@@ -33,13 +34,14 @@ test("is one hardened container without data that publishes nothing unless told 
     name: "shop-test-client-1",
     hostname: "client-1",
     image: "sha256:consul",
-    command: ["agent"],
+    command: ["agent", "-config-dir=/consul/secrets"],
     user: "100:1000",
     tmpfs: AGENT_TMPFS,
     memory: 192,
     memorySwap: 192,
     labels: labelsOf("client"),
     networksAdvanced: [{ name: "network-id", aliases: ["client-1"], ipv4Address: "10.9.0.21" }],
+    volumes: [{ containerPath: "/consul/secrets", volumeName: "files-of-client", readOnly: true }],
     ports: [],
     healthcheck: agentHealth("client-health.sh"),
     waitTimeout: 120,
@@ -55,7 +57,6 @@ const CONFIG = {
   server: false,
   bind_addr: "10.9.0.21",
   client_addr: "0.0.0.0",
-  retry_join: ["server-1", "server-2", "server-3"],
   retry_interval: "1s",
   leave_on_terminate: true,
   log_level: "debug",
@@ -75,21 +76,17 @@ const SECURITY = {
   },
 };
 
-test("is configured to join every server, answer DNS, ask Docker's resolver and leave when it stops", () => {
+test("is configured to answer DNS, ask Docker's resolver and leave when it stops", () => {
   const { config, rest } = agentEnvironment(client.get("docker.Container client-1").inputs);
 
   expect(rest).toEqual(["CONSUL_DISABLE_PERM_MGMT=true"]);
   expect(config).toEqual(CONFIG);
 });
 
-test("reads its keys and tokens from a volume, asks for a certificate and denies what is not allowed", async () => {
+test("asks for a certificate and denies what is not allowed", async () => {
   const { get } = await create(() => new Client("client-4", SECURED));
 
   const { inputs } = get("docker.Container client-4");
-  expect(inputs["command"]).toEqual(["agent", "-config-dir=/consul/secrets"]);
-  expect(inputs["volumes"]).toEqual([
-    { containerPath: "/consul/secrets", volumeName: "secrets-of-client", readOnly: true },
-  ]);
   expect(inputs).not.toHaveProperty("uploads");
   const { config, rest } = agentEnvironment(inputs);
   expect(rest).toEqual(["CONSUL_DISABLE_PERM_MGMT=true"]);

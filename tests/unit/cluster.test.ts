@@ -11,6 +11,9 @@ const args: ClusterArgs = {
   clients: 3,
   subnet: "10.9.0.0/24",
   imageId: "sha256:consul",
+  consulVersion: "1.22.3",
+  rollOrder: [],
+  mayReplace: () => Promise.resolve(),
   bindAddress: "127.0.0.1",
   httpPort: 18500,
   dnsPort: 18600,
@@ -52,7 +55,13 @@ test("is a network, its servers and clients and a provider, and nothing else", (
         `Client ${name}`,
         `docker.Container ${name}`,
       ]),
+      ...["server-1", "server-2", "server-3", "client-1", "client-2", "client-3"].map(
+        (name) => `docker.Volume ${name}-secrets`,
+      ),
+      "SecretFiles keys",
+      "docker.Container keys",
       "consul.Provider whole",
+      "consul.Keys servers",
     ].sort(),
   );
 });
@@ -82,15 +91,58 @@ test("gives each member its address, servers first", async () => {
 });
 
 test("starts the servers one after the other", () => {
-  expect(cluster.get("Server server-1").dependencies).toEqual([]);
+  expect(cluster.get("Server server-1").dependencies).toEqual(["docker.Container keys"]);
   expect(cluster.get("Server server-2").dependencies).toEqual([
+    "docker.Container keys",
     "docker.Container server-1",
     "docker.Volume server-1",
   ]);
   expect(cluster.get("Server server-3").dependencies).toEqual([
+    "docker.Container keys",
     "docker.Container server-2",
     "docker.Volume server-2",
   ]);
+});
+
+test("creates those that do not run yet, then changes the others in the order that it is told", async () => {
+  const asked: string[] = [];
+  const { get, component } = await create(
+    () =>
+      new Cluster("rolled", {
+        ...args,
+        servers: 5,
+        rollOrder: ["server-3", "server-1", "server-2"],
+        mayReplace: (server) => {
+          asked.push(server);
+          return Promise.resolve();
+        },
+      }),
+  );
+
+  const order = ["server-4", "server-5", "server-3", "server-1", "server-2"];
+  expect(asked).toEqual(order);
+  for (const [place, server] of order.entries()) {
+    const before = order.slice(0, place).slice(-1);
+    expect(get(`Server ${server}`).dependencies).toEqual(
+      ["keys", ...before]
+        .map((name) => `docker.Container ${name}`)
+        .concat(before.map((name) => `docker.Volume ${name}`)),
+    );
+  }
+  expect(get("Client client-1").dependencies).toContain("docker.Container server-2");
+  expect(await valueOf(component.store.urn)).toMatch(/docker:index\/volume:Volume::server-1$/);
+});
+
+test("tells the servers, once all agents run, who of them stays", () => {
+  expect(cluster.get("consul.Keys servers")).toMatchObject({
+    inputs: {
+      keys: [{ path: "consul-docker/servers", value: "server-1 server-2 server-3", delete: true }],
+    },
+    parent: "Cluster whole",
+    provider: "consul.Provider whole",
+    dependencies: ["docker.Container client-1", "docker.Container client-2", "docker.Container client-3"],
+    deletedWith: "docker.Volume server-1",
+  });
 });
 
 test("starts the first client after the last server, and the others after the first", () => {
@@ -105,7 +157,8 @@ test("starts the first client after the last server, and the others after the fi
 test("asks for a container only when the one before it is there", () => {
   const order = cluster.refs.filter((ref) => ref.startsWith("docker.Container"));
 
-  expect(order.slice(0, 4)).toEqual([
+  expect(order.slice(0, 5)).toEqual([
+    "docker.Container keys",
     "docker.Container server-1",
     "docker.Container server-2",
     "docker.Container server-3",
@@ -132,7 +185,6 @@ test("hands its image, log level and memory limits to the members", () => {
   expect(agentEnvironment(container("client-2").inputs).config).toMatchObject({
     datacenter: "dc7",
     log_level: "warn",
-    retry_join: ["server-1", "server-2", "server-3"],
   });
 });
 
@@ -164,6 +216,20 @@ test("hands out what services and monitors need", async () => {
   ]);
   expect(component.ready).toHaveLength(3);
   expect(await valueOf(component.store.urn)).toMatch(/docker:index\/volume:Volume::server-1$/);
+});
+
+test("tells each agent in a file, without which nothing changes for it, what servers there are", () => {
+  const uploads = cluster.get("docker.Container keys").inputs["uploads"] as {
+    file: string;
+    content: string;
+  }[];
+  const files = Object.fromEntries(uploads.map(({ file, content }) => [file, content]));
+  const members = (agent: string) => JSON.parse(files[`/secrets/${agent}/members.json`] ?? "") as object;
+
+  expect(members("server-2")).toEqual({ retry_join: ["server-1", "server-3"], bootstrap_expect: 3 });
+  expect(files["/secrets/server-2/peers"]).toBe("server-1 server-3\n");
+  expect(members("client-1")).toEqual({ retry_join: ["server-1", "server-2", "server-3"] });
+  expect(Object.keys(files)).toHaveLength(9);
 });
 
 describe("with keys", () => {
@@ -215,6 +281,9 @@ describe("with keys", () => {
     const ca = await valueOf(safe.keys.caCertificate);
     const recovery = await valueOf(safe.keys.recoveryToken);
     expect(contents(safe)).toEqual({
+      "/secrets/server-1/members.json": JSON.stringify({ retry_join: [], bootstrap_expect: 1 }),
+      "/secrets/server-1/peers": "\n",
+      "/secrets/client-1/members.json": JSON.stringify({ retry_join: ["server-1"] }),
       "/secrets/server-1/ca.pem": ca,
       "/secrets/server-1/gossip.json": gossip,
       "/secrets/server-1/server.pem": safe.server.certificate,

@@ -39,14 +39,18 @@ export const AGENT_TMPFS = {
 
 /** An agent's health check: what all agents have in common, then a script of its own. */
 export function agentHealth(script: string, ...args: readonly string[]) {
-  const text = (file: string) => readFileSync(`${__dirname}/../../components/${file}`, "utf8");
   return {
-    tests: ["CMD", "sh", "-c", text("agent-health.sh") + text(script), script, ...args],
+    tests: ["CMD", "sh", "-c", scripts("agent-api.sh", "agent-health.sh", script), script, ...args],
     interval: "2s",
     timeout: "5s",
     retries: 3,
     startPeriod: "0s",
   };
+}
+
+/** Scripts of the components, one after the other. */
+export function scripts(...files: readonly string[]): string {
+  return files.map((file) => readFileSync(`${__dirname}/../../components/${file}`, "utf8")).join("");
 }
 
 /** The configuration that an agent's container is given in its environment, and the rest of that environment. */

@@ -27,6 +27,8 @@ const claim: Claim = {
   owner,
   subnet: "10.9.0.0/24",
   insecure: false,
+  consulVersion: "1.22.3",
+  allowDowngrade: false,
   bindAddress: "127.0.0.1",
   ports: new Map(),
   images: new Map(),
@@ -35,7 +37,7 @@ const claim: Claim = {
 /** What `docker ARGUMENTS` prints; `error` instead makes it fail. */
 type Script = Readonly<Record<string, string | { readonly error: string }>>;
 
-const IDLE: Script = { "network ls -q": "", "ps -q": "" };
+const IDLE: Script = { "network ls -q": "", "ps -a -q": "" };
 
 let bin: string;
 let info: jest.SpyInstance;
@@ -90,7 +92,7 @@ const networks = (...all: readonly object[]): Script => ({
 /** An engine with this container running. */
 const running = (...all: readonly object[]): Script => ({
   ...IDLE,
-  "ps -q": "c1",
+  "ps -a -q": "c1",
   "container inspect c1": JSON.stringify(all),
 });
 
@@ -134,7 +136,7 @@ test("an idle engine can take the stack", async () => {
 describe("the engine", () => {
   test("that does not run gets one line", async () => {
     const error = "Cannot connect to the Docker daemon at unix:///var/run/docker.sock. Is it running?";
-    await docker({ "network ls -q": { error }, "ps -q": { error } });
+    await docker({ "network ls -q": { error }, "ps -a -q": { error } });
 
     expect(await faultOf({})).toBe(
       `the Docker Engine does not answer (${error}); start it, or set DOCKER_HOST to one that runs`,
@@ -217,6 +219,15 @@ describe("a port", () => {
     await expect(check).resolves.toBeUndefined();
   });
 
+  test("may be published by a container that does not run", async () => {
+    const port = await freePort();
+    await docker(running({ ...container("theirs", port), State: { Running: false } }));
+
+    const check = preflight({ ...claim, ports: new Map([[port, "consul-docker:httpPort"]]) });
+
+    await expect(check).resolves.toBeUndefined();
+  });
+
   test("is not tried here when the engine runs elsewhere", async () => {
     await docker(IDLE);
     process.env["DOCKER_HOST"] = "ssh://elsewhere";
@@ -269,20 +280,24 @@ test("all faults are named at once", async () => {
 });
 
 describe("a running datacenter", () => {
-  const server = (mounts: readonly string[], labels: object = OWN) => ({
+  const server = (config: object, version = "1.22.3", labels: object = OWN) => ({
     Name: "/shop-test-server-1",
-    Config: { Labels: { ...labels, "consul-docker.role": "server" } },
-    Mounts: mounts.map((Destination) => ({ Destination })),
+    Config: {
+      Hostname: "server-1",
+      Labels: { ...labels, "consul-docker.role": "server", "consul-docker.version": version },
+      Env: ["PATH=/bin", `CONSUL_LOCAL_CONFIG=${JSON.stringify(config)}`],
+    },
+    State: { Running: true },
     HostConfig: { PortBindings: {} },
   });
-  const SECURE = ["/consul/data", "/consul/secrets"];
-  const OPEN = ["/consul/data"];
+  const SECURE = { server: true, acl: { enabled: true } };
+  const OPEN = { server: true };
 
   test.each([
     ["secure", SECURE, true],
     ["open", OPEN, false],
-  ])("that is %s does not become the opposite", async (_kind, mounts, insecure) => {
-    await docker(running(server(mounts)));
+  ])("that is %s does not become the opposite", async (_kind, config, insecure) => {
+    await docker(running(server(config)));
 
     expect(await faultOf({ insecure })).toBe(
       "this host cannot take the stack:\n  consul-docker:insecure cannot change while the datacenter runs; set it back, or run npm run down first",
@@ -292,14 +307,32 @@ describe("a running datacenter", () => {
   test.each([
     ["secure", SECURE, false],
     ["open", OPEN, true],
-  ])("that is %s may stay so", async (_kind, mounts, insecure) => {
-    await docker(running(server(mounts)));
+  ])("that is %s may stay so", async (_kind, config, insecure) => {
+    await docker(running(server(config)));
 
     await expect(preflight({ ...claim, insecure })).resolves.toBeUndefined();
   });
 
+  test.each(["1.22.3", "1.22.4", "1.21.9", "0.9.0", "nightly", "1"])(
+    "of version %s may become 1.22.3",
+    async (version) => {
+      await docker(running(server(SECURE, version)));
+
+      await expect(preflight(claim)).resolves.toBeUndefined();
+    },
+  );
+
+  test.each(["1.23.0", "2.0.0", "v1.23"])("of version %s becomes 1.22.3 by force alone", async (version) => {
+    await docker(running(server(SECURE, version)));
+
+    expect(await faultOf({})).toBe(
+      `this host cannot take the stack:\n  consul-docker:consulVersion 1.22.3 is older than the ${version} of server-1, whose data it may not be able to read; set consul-docker:allowDowngrade to true to try all the same`,
+    );
+    await expect(preflight({ ...claim, allowDowngrade: true })).resolves.toBeUndefined();
+  });
+
   test("of somebody else is none of this stack's business", async () => {
-    await docker(running(server(OPEN, { ...OWN, "consul-docker.stack": "other" })));
+    await docker(running(server(OPEN, "1.23.0", { ...OWN, "consul-docker.stack": "other" })));
 
     await expect(preflight(claim)).resolves.toBeUndefined();
   });

@@ -1,11 +1,14 @@
 import { Server, type ServerArgs } from "../../components/server";
-import { AGENT_TMPFS, agentEnvironment, agentHealth, HARDENED, labelsOf, owner } from "./fixtures";
+import { AGENT_TMPFS, agentEnvironment, agentHealth, HARDENED, labelsOf, owner, scripts } from "./fixtures";
 import { create, mockPulumi, type Created } from "./mocks";
 
 const args: ServerArgs = {
   owner,
   datacenter: "dc7",
-  serverNames: ["server-1", "server-2", "server-3"],
+  consulVersion: "1.22.3",
+  mayReplace: () => Promise.resolve(),
+  secretsVolume: "files-of-server",
+  secure: false,
   address: "10.9.0.12",
   networkId: "network-id",
   imageId: "sha256:consul",
@@ -32,29 +35,45 @@ test("keeps its data on a volume of its own", () => {
   expect(volume.inputs).toEqual({ name: "shop-test-server-2-data", labels: labelsOf("server") });
   expect(volume.deleteBeforeReplace).toBe(true);
   expect(server.component.volume).toBeDefined();
+  expect(server.component.container).toBeDefined();
 });
 
 test("is one hardened container with a fixed address that publishes nothing", () => {
-  const { envs, ...inputs } = server.get("docker.Container server-2").inputs;
+  const { envs, labels, ...inputs } = server.get("docker.Container server-2").inputs;
 
   expect(envs).toHaveLength(2);
+  expect(labels).toEqual([
+    { label: "consul-docker.fingerprint", value: expect.stringMatching(/^[0-9a-f]{64}$/) as string },
+    { label: "consul-docker.version", value: "1.22.3" },
+    ...labelsOf("server"),
+  ]);
   expect(inputs).toEqual({
     ...HARDENED,
     name: "shop-test-server-2",
     hostname: "server-2",
     image: "sha256:consul",
-    command: ["agent"],
+    entrypoints: [
+      "sh",
+      "-c",
+      scripts("agent-api.sh", "server-run.sh"),
+      "server-run.sh",
+      "server-2",
+      "10.9.0.12",
+    ],
+    command: ["agent", "-config-dir=/consul/secrets"],
     user: "100:1000",
     tmpfs: AGENT_TMPFS,
     memory: 384,
     memorySwap: 384,
-    labels: labelsOf("server"),
     networksAdvanced: [{ name: "network-id", aliases: ["server-2"], ipv4Address: "10.9.0.12" }],
-    volumes: [{ volumeName: "shop-test-server-2-data", containerPath: "/consul/data", readOnly: false }],
-    healthcheck: agentHealth("server-health.sh", "server-2", "server-1", "server-3"),
+    volumes: [
+      { volumeName: "shop-test-server-2-data", containerPath: "/consul/data", readOnly: false },
+      { volumeName: "files-of-server", containerPath: "/consul/secrets", readOnly: true },
+    ],
+    healthcheck: agentHealth("server-health.sh", "server-2", "10.9.0.12"),
     waitTimeout: 120,
-    stopTimeout: 15,
-    destroyGraceSeconds: 15,
+    stopTimeout: 30,
+    destroyGraceSeconds: 30,
   });
   for (const absent of ["ports", "uploads"]) expect(inputs).not.toHaveProperty(absent);
 });
@@ -63,41 +82,35 @@ const CONFIG = {
   datacenter: "dc7",
   node_name: "server-2",
   server: true,
-  bootstrap_expect: 3,
   bind_addr: "10.9.0.12",
   client_addr: "127.0.0.1",
   ports: { dns: -1, grpc_tls: -1, serf_wan: -1 },
-  retry_join: ["server-1", "server-3"],
   retry_interval: "1s",
   leave_on_terminate: false,
+  performance: { raft_multiplier: 2 },
+  autopilot: { cleanup_dead_servers: true, min_quorum: 3 },
   log_level: "warn",
   disable_update_check: true,
   ui_config: { enabled: false },
 };
 
-test("is configured to expect all servers, to join its peers and to stay a member when it stops", () => {
+test("is configured to stay a member when it stops, whatever other servers there are", () => {
   const { config, rest } = agentEnvironment(server.get("docker.Container server-2").inputs);
 
   expect(rest).toEqual(["CONSUL_DISABLE_PERM_MGMT=true"]);
   expect(config).toEqual(CONFIG);
 });
 
-test("reads its keys and tokens from a volume, demands certificates and denies what is not allowed", async () => {
-  const { get } = await create(() => new Server("server-4", { ...args, secretsVolume: "secrets-of-server" }));
+test("demands certificates and denies what is not allowed where it has keys and tokens", async () => {
+  const { get } = await create(() => new Server("server-4", { ...args, secure: true }));
 
   const { inputs } = get("docker.Container server-4");
-  expect(inputs["command"]).toEqual(["agent", "-config-dir=/consul/secrets"]);
-  expect(inputs["volumes"]).toEqual([
-    { containerPath: "/consul/data", volumeName: "shop-test-server-4-data", readOnly: false },
-    { containerPath: "/consul/secrets", volumeName: "secrets-of-server", readOnly: true },
-  ]);
   expect(inputs).not.toHaveProperty("uploads");
   const { config, rest } = agentEnvironment(inputs);
   expect(rest).toEqual(["CONSUL_DISABLE_PERM_MGMT=true"]);
   expect(config).toEqual({
     ...CONFIG,
     node_name: "server-4",
-    retry_join: args.serverNames,
     encrypt_verify_incoming: true,
     encrypt_verify_outgoing: true,
     acl: { enabled: true, default_policy: "deny", enable_token_persistence: true },
@@ -122,12 +135,39 @@ test("is replaced by a changed health check, the old container first", () => {
   expect(container.dependencies).toEqual(["docker.Volume server-2"]);
 });
 
-test("has nobody to join when it is the only one", async () => {
-  const { get } = await create(() => new Server("server-1", { ...args, serverNames: ["server-1"] }));
+describe("before it is replaced", () => {
+  const build = (name: string, change: Partial<ServerArgs>) => {
+    const asked: string[] = [];
+    const mayReplace = (fingerprint: string) => {
+      asked.push(fingerprint);
+      return Promise.resolve();
+    };
+    return create(() => new Server(name, { ...args, mayReplace, ...change })).then(({ get }) => ({
+      asked,
+      fingerprint: (get(`docker.Container ${name}`).inputs["labels"] as { value: string }[])[0]?.value,
+    }));
+  };
 
-  const { inputs } = get("docker.Container server-1");
-  expect(agentEnvironment(inputs).config).toMatchObject({ bootstrap_expect: 1, retry_join: [] });
-  expect(inputs["healthcheck"]).toEqual(agentHealth("server-health.sh", "server-1"));
+  test("somebody is asked who may refuse, by a fingerprint that any change changes", async () => {
+    const first = await build("asking-1", { memoryMb: 384 });
+    const same = await build("asking-1", { memoryMb: 384 });
+    const other = await build("asking-1", { memoryMb: 385 });
+
+    for (const { asked, fingerprint } of [first, same, other]) expect(asked).toEqual([fingerprint]);
+    expect(same.fingerprint).toBe(first.fingerprint);
+    expect(other.fingerprint).not.toBe(first.fingerprint);
+  });
+});
+
+test("a preview asks nobody", async () => {
+  await mockPulumi({ preview: true });
+  const mayReplace = jest.fn(() => Promise.resolve());
+
+  const { get } = await create(() => new Server("previewed", { ...args, mayReplace }));
+
+  expect(mayReplace).not.toHaveBeenCalled();
+  expect(get("docker.Container previewed").inputs["labels"]).toHaveLength(5);
+  await mockPulumi();
 });
 
 test("may take as long to become healthy as it is told", async () => {

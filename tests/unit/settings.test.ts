@@ -6,7 +6,7 @@ import { claimedImages, claimedPorts, parseSettings, readSettings } from "../../
 
 const api = { name: "api", port: 8080 };
 const KEYS =
-  "datacenter, servers, clients, consulVersion, monitorVersion, nodeVersion, subnet, bindAddress, httpPort, dnsPort, https, apiNames, insecure, gossipKey, managementToken, caCertificate, caKey, serverCertificate, serverKey, apiCertificate, apiKey, serverMemoryMb, clientMemoryMb, monitorMemoryMb, logLevel, traceEndpoint, services";
+  "datacenter, servers, clients, consulVersion, allowDowngrade, monitorVersion, nodeVersion, subnet, bindAddress, httpPort, dnsPort, https, apiNames, insecure, gossipKey, managementToken, caCertificate, caKey, serverCertificate, serverKey, apiCertificate, apiKey, serverMemoryMb, clientMemoryMb, monitorMemoryMb, logLevel, traceEndpoint, services";
 const NAME = "lower-case letters, digits and inner dashes, at most 40";
 const SUBNET = "a private IPv4 network with 64 to 65536 addresses, as 10.87.0.0/24";
 const PORT = "a whole number from 1 to 65535";
@@ -33,6 +33,7 @@ test("an empty stack file gets every default", () => {
     datacenter: "dc1",
     servers: 3,
     clients: 2,
+    allowDowngrade: false,
     consulVersion: "1.22.3",
     monitorVersion: "0.9.1",
     nodeVersion: "24-slim",
@@ -74,6 +75,7 @@ test("a stack file that sets everything is taken as it is", () => {
     servers: 5,
     clients: 4,
     consulVersion: "1.20.0",
+    allowDowngrade: true,
     monitorVersion: "0.8.0",
     nodeVersion: "22-slim",
     subnet: "172.20.0.0/16",

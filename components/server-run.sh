@@ -1,0 +1,58 @@
+# Runs a server, and takes it out of use before it stops, since what it holds then would fail: leadership goes to another
+# server first, then all requests do. A server that the datacenter is to do without leaves its peers for good.
+#   server-run.sh NODE ADDRESS COMMAND...
+node=$1
+address=$2
+shift 2
+
+docker-entrypoint.sh "$@" &
+agent=$!
+
+# Raft's ID of a server.
+id_of() {
+  api GET operator/raft/configuration management-token | tr '{' '\n' | grep "\"Node\":\"$1\"" |
+    sed 's/.*"ID":"\([^"]*\)".*/\1/'
+}
+
+# Makes another server the leader, where this one is: the one with the ID given, or any. Raft gives up when it comes upon
+# a connection to a peer from before that peer's restart, of which it may keep several.
+hand_over() {
+  for _ in 1 2 3 4 5 6 7 8 9 10; do
+    case $(leader) in
+      "\"$address:8300\"") api POST "operator/raft/transfer-leader${1:+?id=$1}" management-token >/dev/null ;;
+      '""') ;;
+      *) return 0 ;;
+    esac
+    sleep 0.1
+  done
+  echo 'leadership could not be handed over'
+  return 1
+}
+
+# A client takes a request that a server has no room for to the next one; one that has begun here would be lost.
+drain() {
+  echo '{"limits":{"request_limits":{"mode":"enforcing","read_rate":0,"write_rate":0}}}' >/consul/config/drain.json
+  kill -HUP "$agent"
+  sleep 1
+}
+
+stop() {
+  if [ "$(leader)" != '""' ]; then
+    staying=$(api GET 'kv/consul-docker/servers?raw' management-token | tail -n 1)
+    case " $staying " in
+      *" $node "*) hand_over && drain ;;
+      ' server-'*) hand_over "$(id_of "${staying%% *}")"; api PUT agent/leave management-token >/dev/null ;;
+      *) hand_over ;;
+    esac
+  fi
+  kill -TERM "$agent" 2>/dev/null
+}
+
+trap 'kill -HUP "$agent"' HUP
+trap stop TERM INT
+# A signal ends the wait, too.
+while kill -0 "$agent" 2>/dev/null; do
+  wait "$agent"
+  status=$?
+done
+exit "$status"

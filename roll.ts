@@ -1,0 +1,103 @@
+import { setTimeout as sleep } from "node:timers/promises";
+import * as pulumi from "@pulumi/pulumi";
+import type { Owner } from "./components/container";
+import { FINGERPRINT_LABEL } from "./components/server";
+import { inspectAll, type Container } from "./engine";
+import { fault } from "./fault";
+
+/** How a rolling change of the servers proceeds. */
+export interface Roll {
+  /** The servers that run, in the order in which a change is to replace them: sick ones first, the leader last. */
+  readonly order: readonly string[];
+  /** Resolves when the server may be replaced by one with this fingerprint; rejects where that could cost the majority. */
+  readonly mayReplace: (server: string, fingerprint: string) => Promise<void>;
+}
+
+/** What a server's last health check said. */
+interface ServerHealth {
+  readonly name: string;
+  readonly fingerprint: string | undefined;
+  /** When the check began, in milliseconds since 1970; 0 where there was none. */
+  readonly checkedAt: number;
+  readonly healthy: boolean;
+  readonly leads: boolean;
+  /** Whether autopilot finds every voter in order, too. */
+  readonly allHealthy: boolean;
+  /** What the check printed. */
+  readonly output: string;
+}
+
+const PATIENCE_MS = 60_000;
+// An election makes every server look sick for a check or two.
+const SETTLED_MS = 20_000;
+
+/** Asks the engine how the servers are; a preview, which needs no engine, knows nothing. */
+export async function planRoll(owner: Owner): Promise<Roll> {
+  const servers = pulumi.runtime.isDryRun() ? [] : await serversOf(owner);
+  const rank = ({ healthy, leads }: ServerHealth) => (healthy ? (leads ? 2 : 1) : 0);
+  return {
+    order: servers.sort((a, b) => rank(a) - rank(b) || (a.name < b.name ? -1 : 1)).map(({ name }) => name),
+    mayReplace: async (server, fingerprint) => {
+      const running = servers.find(({ name }) => name === server);
+      if (running !== undefined && running.fingerprint !== fingerprint) await mayReplace(owner, server);
+    },
+  };
+}
+
+/**
+ * Waits until all others are healthy. A server that is sick all the time may be replaced without that, and so may each
+ * where the majority is lost all the time: there is nothing to lose any more.
+ */
+async function mayReplace(owner: Owner, name: string): Promise<void> {
+  const since = Date.now();
+  let worked = false;
+  for (;;) {
+    const servers = await serversOf(owner);
+    const sick = servers.filter(({ healthy }) => !healthy);
+    worked ||= sick.length * 2 < servers.length && sick.every((server) => server.name !== name);
+    const others = servers.filter((server) => server.name !== name);
+    // An older check may be of a time before the last replacement.
+    if (others.every(({ allHealthy, checkedAt }) => allHealthy && checkedAt >= since)) return;
+    const waited = Date.now() - since;
+    if (!worked && waited > SETTLED_MS) return;
+    if (waited > PATIENCE_MS) throw refusal(name, sick);
+    await sleep(500);
+  }
+}
+
+function refusal(name: string, sick: readonly ServerHealth[]): pulumi.RunError {
+  return fault(
+    `${name} is not replaced, since the others could not do without it now:`,
+    sick.length === 0
+      ? ["autopilot does not find every server healthy; npm run status shows them"]
+      : sick.map(
+          (server) =>
+            `${server.name} is not healthy (${server.output}); docker logs of its container may say why. Once it is healthy, the next update goes on`,
+        ),
+  );
+}
+
+async function serversOf(owner: Owner): Promise<ServerHealth[]> {
+  const containers = await inspectAll<Container>("container", [
+    ...["ps", "-a", "-q"],
+    ...["project", "stack"].flatMap((label) => [
+      "--filter",
+      `label=consul-docker.${label}=${owner[label as keyof Owner]}`,
+    ]),
+    ...["--filter", "label=consul-docker.role=server"],
+  ]);
+  return containers.map(({ Config, State }) => {
+    const last = State.Running ? State.Health?.Log?.at(-1) : undefined;
+    const output = last?.Output.trim() ?? "";
+    const healthy = last?.ExitCode === 0;
+    return {
+      name: Config.Hostname,
+      fingerprint: Config.Labels[FINGERPRINT_LABEL],
+      checkedAt: last === undefined ? 0 : Date.parse(last.Start),
+      healthy,
+      leads: healthy && output.startsWith("leader,"),
+      allHealthy: healthy && output.endsWith(", all servers healthy"),
+      output: State.Running ? output : "it does not run",
+    };
+  });
+}

@@ -1,0 +1,190 @@
+import { spawn } from "node:child_process";
+import { mkdir, mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { setTimeout as sleep } from "node:timers/promises";
+import { scripts } from "./fixtures";
+
+// How a server's container runs and ends its agent, with stand-ins for the agent and for its API.
+
+let folder: string;
+
+beforeEach(async () => {
+  folder = await mkdtemp(join(tmpdir(), "server-run-"));
+  await mkdir(join(folder, "secrets"));
+  await writeFile(join(folder, "secrets/management-token"), "manages");
+});
+
+afterEach(() => rm(folder, { recursive: true }));
+
+const STAND_INS: Readonly<Record<string, string>> = {
+  // The agent: tells the signals that it gets, and ends at SIGTERM.
+  "docker-entrypoint.sh": `
+    trap 'echo HUP >>"$folder/events"' HUP
+    trap 'echo TERM >>"$folder/events"; exit 7' TERM
+    echo "$*" >"$folder/started"
+    while :; do /bin/sleep 0.05; done`,
+  nc: `
+    request=$(cat)
+    path=$(printf '%s' "$request" | sed -n '1s|^\\([A-Z]*\\) /v1/\\([^ ]*\\) HTTP/1.0.$|\\1 \\2|p')
+    [ "$path" = 'GET status/leader' ] || echo "$path" >>"$folder/events"
+    printf '%s' "$request" | grep -q 'X-Consul-Token: manages' || [ "$path" = 'GET status/leader' ] || exit 1
+    case $path in
+      'POST operator/raft/transfer-leader'*)
+        echo >>"$folder/transfers"
+        [ "$(wc -l <"$folder/transfers")" -lt "$succeedsAt" ] || cp "$folder/next-leader" "$folder/leader"
+        ;;
+    esac
+    printf 'HTTP/1.0 200 OK\\r\\n\\r\\n'
+    case $path in
+      'GET status/leader') cat "$folder/leader" ;;
+      'GET kv/consul-docker/servers?raw') cat "$folder/staying" ;;
+      'GET operator/raft/configuration') cat "$folder/raft" ;;
+    esac`,
+};
+
+const OWN = '"10.9.0.12:8300"';
+const OTHER = '"10.9.0.11:8300"';
+const RAFT = JSON.stringify({
+  Servers: [
+    { ID: "id-of-2", Node: "server-2", Address: "10.9.0.12:8300", Leader: true },
+    { ID: "id-of-1", Node: "server-1", Address: "10.9.0.11:8300", Leader: false },
+    { ID: "id-of-10", Node: "server-10", Address: "10.9.0.20:8300", Leader: false },
+  ],
+});
+
+interface Scene {
+  readonly leader: string;
+  readonly staying?: string;
+  /** How often leadership has to be handed over until somebody takes it. */
+  readonly succeedsAt?: number;
+  readonly signals: readonly NodeJS.Signals[];
+}
+
+/** Runs the script until it ends; resolves to what the agent got and was asked, in this order. */
+async function run({ leader, staying = "", succeedsAt = 1, signals }: Scene) {
+  const write = (name: string, content: string, mode = 0o644) =>
+    writeFile(join(folder, name), content, { mode });
+  await Promise.all([
+    write("events", ""),
+    write("leader", leader),
+    write("next-leader", OTHER),
+    write("staying", staying),
+    write("raft", RAFT),
+    ...Object.entries(STAND_INS).map(([name, body]) => write(name, `#!/bin/bash\n${body}\n`, 0o755)),
+  ]);
+  const program = scripts("agent-api.sh", "server-run.sh")
+    .replace("secrets=/consul/secrets", `secrets=${folder}/secrets`)
+    .replace("/consul/config/drain.json", `${folder}/drain.json`)
+    .replaceAll(/sleep [\d.]+/g, "sleep 0.05");
+  const child = spawn("sh", ["-c", program, "server-run.sh", "server-2", "10.9.0.12", "agent", "-x"], {
+    env: { PATH: `${folder}:${process.env["PATH"] ?? ""}`, folder, succeedsAt: `${succeedsAt}` },
+    stdio: ["ignore", "pipe", "inherit"],
+  });
+  let output = "";
+  child.stdout.on("data", (chunk: Buffer) => (output += chunk.toString()));
+  const ended = new Promise<number>((resolve) =>
+    child.on("close", (code) => {
+      resolve(code ?? -1);
+    }),
+  );
+  const read = (name: string) => readFile(join(folder, name), "utf8").catch(() => "");
+  while ((await read("started")) === "") await sleep(10);
+  expect(await read("started")).toBe("agent -x\n");
+  for (const signal of signals) {
+    child.kill(signal);
+    await sleep(200);
+  }
+  const code = await ended;
+  return {
+    code,
+    output,
+    events: (await read("events")).split("\n").filter(Boolean),
+    drain: await read("drain.json"),
+  };
+}
+
+const ASKED = "GET kv/consul-docker/servers?raw";
+const STAYS = "server-1 server-2 server-3";
+const DRAIN = { limits: { request_limits: { mode: "enforcing", read_rate: 0, write_rate: 0 } } };
+
+test("an agent is told to read its files again", async () => {
+  const { events } = await run({ leader: '""', signals: ["SIGHUP", "SIGTERM"] });
+
+  expect(events).toEqual(["HUP", "TERM"]);
+});
+
+test("the container ends as its agent does", async () => {
+  const { code } = await run({ leader: '""', signals: ["SIGTERM"] });
+
+  expect(code).toBe(7);
+});
+
+test("a follower sends all requests elsewhere before it stops", async () => {
+  const { events, drain } = await run({ leader: OTHER, staying: STAYS, signals: ["SIGTERM"] });
+
+  expect(events).toEqual([ASKED, "HUP", "TERM"]);
+  expect(JSON.parse(drain)).toEqual(DRAIN);
+});
+
+test("a leader makes another server the leader first", async () => {
+  const { events, drain } = await run({ leader: OWN, staying: STAYS, signals: ["SIGTERM"] });
+
+  expect(events).toEqual([ASKED, "POST operator/raft/transfer-leader", "HUP", "TERM"]);
+  expect(JSON.parse(drain)).toEqual(DRAIN);
+});
+
+test("a leader tries again where nobody takes it over", async () => {
+  const { events } = await run({ leader: OWN, staying: STAYS, succeedsAt: 3, signals: ["SIGTERM"] });
+
+  expect(events).toEqual([
+    ASKED,
+    ...Array<string>(3).fill("POST operator/raft/transfer-leader"),
+    "HUP",
+    "TERM",
+  ]);
+});
+
+test("a leader that remains one serves until it stops", async () => {
+  const { events, drain, output } = await run({
+    leader: OWN,
+    staying: STAYS,
+    succeedsAt: 99,
+    signals: ["SIGTERM"],
+  });
+
+  expect(events).toEqual([ASKED, ...Array<string>(10).fill("POST operator/raft/transfer-leader"), "TERM"]);
+  expect(drain).toBe("");
+  expect(output).toBe("leadership could not be handed over\n");
+});
+
+test("a follower that the datacenter is to do without leaves its peers", async () => {
+  const { events, drain } = await run({ leader: OTHER, staying: "server-1", signals: ["SIGTERM"] });
+
+  expect(events).toEqual([ASKED, "GET operator/raft/configuration", "PUT agent/leave", "TERM"]);
+  expect(drain).toBe("");
+});
+
+test("a leader that the datacenter is to do without hands over to one that stays", async () => {
+  const { events } = await run({ leader: OWN, staying: "server-1", signals: ["SIGTERM"] });
+
+  expect(events).toEqual([
+    ASKED,
+    "GET operator/raft/configuration",
+    "POST operator/raft/transfer-leader?id=id-of-1",
+    "PUT agent/leave",
+    "TERM",
+  ]);
+});
+
+test("a server that does not know who stays does not leave", async () => {
+  const { events } = await run({ leader: OWN, staying: "", signals: ["SIGTERM"] });
+
+  expect(events).toEqual([ASKED, "POST operator/raft/transfer-leader", "TERM"]);
+});
+
+test("a server without a leader stops at once", async () => {
+  const { events } = await run({ leader: '""', staying: "server-1", signals: ["SIGTERM"] });
+
+  expect(events).toEqual(["TERM"]);
+});

@@ -6,6 +6,7 @@ import { Images } from "./components/images";
 import { KeyMaterial } from "./components/key-material";
 import { Monitor } from "./components/monitor";
 import { Service } from "./components/service";
+import { Snapshots } from "./components/snapshots";
 import { preflight } from "./preflight";
 import { planRoll } from "./roll";
 import { claimedImages, claimedPorts, readSettings } from "./settings";
@@ -53,6 +54,16 @@ export = async () => {
   const first = new Monitor("monitor-1", { ...monitor, number: 1 });
   new Monitor("monitor-2", { ...monitor, number: 2 }, { dependsOn: first });
 
+  if (settings.snapshots !== undefined) {
+    new Snapshots("snapshots", {
+      ...settings.snapshots,
+      owner,
+      datacenter,
+      credentials: access?.snapshots,
+      imageId: images.consulId,
+    });
+  }
+
   const services = bundled.map(
     (service) =>
       new Service(
@@ -78,6 +89,7 @@ export = async () => {
     caCertificate: keys?.caCertificate,
     certificateExpiries: keys?.expiries,
     managementToken: keys?.managementToken,
+    snapshots: settings.snapshots,
     members: datacenter.members,
     services: Object.fromEntries(services.map((service) => [service.name, service.instances])),
   };

@@ -3,7 +3,7 @@ import { CONSUL_USER } from "./agent";
 import { JOIN_FILE, TOKENS_FILE, tokenConfig, type AgentSecrets, type Datacenter } from "./cluster";
 import type { Owner, Role } from "./container";
 import { Identity } from "./identity";
-import { dnsRules, monitorRules, serviceRules, type Discovery } from "./policies";
+import { dnsRules, monitorRules, serviceRules, snapshotRules, type Discovery } from "./policies";
 import { SecretFiles, secretsVolume, type SecretFolder } from "./secret-files";
 
 /** What access control needs from the rest of the stack. */
@@ -18,6 +18,8 @@ export interface AccessControlArgs {
   readonly agentSecrets: AgentSecrets;
   /** The services, with what each of them looks up. */
   readonly services: readonly Discovery[];
+  /** How snapshots are taken. @default none are, and nobody may */
+  readonly snapshots?: object | undefined;
 }
 
 /** What a container shows to Consul, as files in a volume. */
@@ -42,6 +44,8 @@ export class AccessControl extends pulumi.ComponentResource {
   public readonly monitor: Credentials;
   /** Credentials of each service, by its name. */
   public readonly services: ReadonlyMap<string, Credentials>;
+  /** Credentials of what takes snapshots; undefined where nothing does. */
+  public readonly snapshots: Credentials | undefined;
 
   constructor(name: string, args: AccessControlArgs, opts?: pulumi.ComponentResourceOptions) {
     super("consul-docker:index:AccessControl", name, {}, opts);
@@ -86,6 +90,11 @@ export class AccessControl extends pulumi.ComponentResource {
       ),
     );
 
+    const snapshots =
+      args.snapshots === undefined
+        ? undefined
+        : holder("snapshots", "snapshots", CONSUL_USER, identity("snapshots", { rules: snapshotRules() }));
+
     const { caCertificate } = datacenter;
     const files = new SecretFiles(
       "tokens",
@@ -94,7 +103,7 @@ export class AccessControl extends pulumi.ComponentResource {
         imageId: args.imageId,
         folders: Object.fromEntries([
           ...agentFolders,
-          ...[monitors, ...holders].map(
+          ...[monitors, ...holders, ...(snapshots === undefined ? [] : [snapshots])].map(
             ({ name, reader, identity: { secretId }, volume }): [string, SecretFolder] => [
               name,
               {
@@ -122,6 +131,7 @@ export class AccessControl extends pulumi.ComponentResource {
     });
     this.monitor = credentials(monitors);
     this.services = new Map(holders.map((one) => [one.name, credentials(one)]));
+    this.snapshots = snapshots === undefined ? undefined : credentials(snapshots);
     this.registerOutputs({});
   }
 }

@@ -11,7 +11,7 @@ export interface Owner {
 }
 
 /** What a container does for the datacenter. */
-export type Role = "network" | "server" | "client" | "monitor" | "service" | "secrets";
+export type Role = "network" | "server" | "client" | "monitor" | "service" | "snapshots" | "secrets";
 
 /** A network that containers join. */
 export interface Attachment {

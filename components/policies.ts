@@ -7,7 +7,7 @@ export interface Discovery {
 }
 
 // What a rule says, and where: https://developer.hashicorp.com/consul/docs/reference/acl/rule
-type Resource = "service" | "node_prefix" | "key_prefix" | "session_prefix" | "agent_prefix";
+type Resource = "service" | "node_prefix" | "key" | "key_prefix" | "session_prefix" | "agent_prefix";
 type Access = "read" | "write";
 
 /** A service writes its own entry and its own configuration, and reads the services that it looks up. */
@@ -50,6 +50,14 @@ export function monitorRules(services: readonly Discovery[]): string {
       ["node_prefix", `${name}-`, "write"],
     ]),
   );
+}
+
+/** The key that says which snapshot is the newest. */
+export const SNAPSHOTS_KEY = "consul-docker/snapshots/newest";
+
+/** A snapshot holds every token, so Consul lets those take one who may write tokens. */
+export function snapshotRules(): string {
+  return `acl = "write"\n${rules(["key", SNAPSHOTS_KEY, "write"])}`;
 }
 
 type Rule = readonly [Resource, string, Access];

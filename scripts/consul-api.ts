@@ -1,3 +1,4 @@
+import type { Readable } from "node:stream";
 import { Agent, request, type Dispatcher } from "undici";
 
 /** Where Consul's HTTP API is, and how to be let in: the stack's outputs. */
@@ -10,6 +11,18 @@ export interface ConsulApiArgs {
   readonly managementToken?: string | undefined;
   /** How long an answer may take, in milliseconds. @default 10000: an agent itself waits up to 7 s for a leader */
   readonly timeoutMs?: number;
+}
+
+/** Consul answered, but did not do what it was asked for. */
+export class RefusedError extends Error {
+  constructor(
+    /** The HTTP status. */
+    readonly status: number,
+    url: string,
+    text: string,
+  ) {
+    super(`Consul answers ${status} at ${url}: ${text.trim()}`);
+  }
 }
 
 /** Consul's HTTP API; every call throws an Error of one line when Consul does not answer, or refuses. */
@@ -33,20 +46,48 @@ export class ConsulApi {
 
   /** Sends `body` as JSON to `/v1/PATH`; resolves to the decoded answer, undefined where it is empty. */
   async send<T>(method: "GET" | "PUT" | "POST" | "DELETE", path: string, body?: unknown): Promise<T> {
-    const url = `${this.#url}/v1/${path}`;
-    const { statusCode, text } = await request(url, {
+    const text = await this.#exchange(
       method,
-      headers: this.#headers,
-      dispatcher: this.#dispatcher,
-      signal: AbortSignal.timeout(this.#timeoutMs),
-      ...(body === undefined ? {} : { body: JSON.stringify(body) }),
-    })
-      .then(async ({ statusCode, body }) => ({ statusCode, text: await body.text() }))
-      .catch((error: unknown) => {
-        const { message, code } = error as Error & { code?: unknown };
-        throw new Error(`Consul does not answer at ${url}: ${typeof code === "string" ? code : message}`);
-      });
-    if (statusCode !== 200) throw new Error(`Consul answers ${statusCode} at ${url}: ${text.trim()}`);
+      path,
+      {
+        signal: AbortSignal.timeout(this.#timeoutMs),
+        ...(body === undefined ? {} : { body: JSON.stringify(body) }),
+      },
+      (answer) => answer.text(),
+    );
     return (text === "" ? undefined : JSON.parse(text)) as T;
+  }
+
+  /** What is under `/v1/PATH`, as it comes, however long that takes. */
+  download(path: string, signal: AbortSignal): Promise<Readable> {
+    return this.#exchange("GET", path, { signal }, (answer) => answer);
+  }
+
+  /** Puts `body` under `/v1/PATH`, as it comes, however long that takes. */
+  async upload(path: string, body: Readable): Promise<void> {
+    await this.#exchange("PUT", path, { body }, (answer) => answer.text());
+  }
+
+  async #exchange<T>(
+    method: Dispatcher.HttpMethod,
+    path: string,
+    options: Pick<Dispatcher.RequestOptions, "body" | "signal">,
+    take: (answer: Dispatcher.ResponseData["body"]) => T | Promise<T>,
+  ): Promise<T> {
+    const url = `${this.#url}/v1/${path}`;
+    try {
+      const { statusCode, body } = await request(url, {
+        method,
+        headers: this.#headers,
+        dispatcher: this.#dispatcher,
+        ...options,
+      });
+      if (statusCode !== 200) throw new RefusedError(statusCode, url, await body.text());
+      return await take(body);
+    } catch (error) {
+      if (error instanceof RefusedError) throw error;
+      const { message, code } = error as Error & { code?: unknown };
+      throw new Error(`Consul does not answer at ${url}: ${typeof code === "string" ? code : message}`);
+    }
   }
 }

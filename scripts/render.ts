@@ -1,5 +1,6 @@
 import { styleText } from "node:util";
 import type { CertificateStatus } from "./expiry";
+import type { SnapshotStatus } from "./snapshots";
 import {
   instanceStatus,
   isHealthy,
@@ -62,6 +63,19 @@ export function renderCertificates(certificates: readonly CertificateStatus[], c
       }),
     ),
   ].join("\n");
+}
+
+/** How old the newest snapshot is, in one line; in colour when `colour` is set. */
+export function renderSnapshots({ newest, overdue }: SnapshotStatus, colour: boolean): string {
+  const paint = painter(colour);
+  const age =
+    newest === undefined ? "none yet" : `newest ${duration(newest.ageMinutes)} old, ${newest.kept} kept`;
+  return `${paint("bold", "snapshots")}  ${overdue ? paint("red", `${age}: docker logs of the container snapshots says why`) : age}`;
+}
+
+/** In minutes as long as a person counts in them. */
+function duration(minutes: number): string {
+  return minutes < 120 ? `${minutes} min` : `${Math.floor(minutes / 60)} h`;
 }
 
 function painter(colour: boolean) {

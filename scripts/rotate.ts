@@ -1,6 +1,6 @@
 import { ConsulApi } from "./consul-api";
 import { rotateCertificates, rotateGossip, rotateTokens, type Rotation } from "./rotations";
-import { capture, main, stackOutputs } from "./stack";
+import { expectNoChanges, main, stackOutputs } from "./stack";
 import { keptSecrets, upWith } from "./state";
 
 const ROTATIONS: Readonly<Record<string, (rotation: Rotation) => Promise<void>>> = {
@@ -19,12 +19,7 @@ main(async () => {
   if (outputs.managementToken === undefined)
     throw new Error("the stack has nothing to rotate: consul-docker:insecure is set");
 
-  console.log("looking for changes that are not applied yet");
-  await capture("preview", "--expect-no-changes", ...options).catch(() => {
-    throw new Error(
-      "the stack file or the program has changes that are not applied; npm run up applies them",
-    );
-  });
+  await expectNoChanges(options);
   await rotate({
     kept: await keptSecrets(),
     consul: (managementToken = outputs.managementToken) => new ConsulApi({ ...outputs, managementToken }),

@@ -1,12 +1,14 @@
 import { execFile, spawn } from "node:child_process";
 import { join } from "node:path";
 import { promisify } from "node:util";
+import type { SnapshotPlan } from "../components/snapshots";
 
 /** The Pulumi CLI as set-up left it, with the dev stack's passphrase unless another is set. */
 export const PULUMI = join(__dirname, "pulumi-launcher");
 
 /** The stack's outputs that the commands use. */
 export interface StackOutputs {
+  readonly datacenter: string;
   readonly uiUrl: string;
   readonly httpApiUrl: string;
   /** Certificate of the authority that the API's is verified by, in PEM; with access control only. */
@@ -15,6 +17,8 @@ export interface StackOutputs {
   readonly certificateExpiries?: Readonly<Record<string, string>>;
   /** Token that may do everything; with access control only. */
   readonly managementToken?: string;
+  /** How often snapshots are taken, and how many are kept; where they are. */
+  readonly snapshots?: SnapshotPlan;
   readonly gatewayUrl?: string;
   readonly dnsAddress: string;
 }
@@ -48,6 +52,16 @@ export async function stackOutputs(): Promise<StackOutputs> {
   ) as Partial<StackOutputs>;
   if (outputs.httpApiUrl === undefined) throw new Error("the stack is not up; npm run up brings it up");
   return outputs as StackOutputs;
+}
+
+/** Throws an Error of one line when the stack file or the program says what is not applied yet. */
+export async function expectNoChanges(options: readonly string[]): Promise<void> {
+  console.log("looking for changes that are not applied yet");
+  await capture("preview", "--expect-no-changes", ...options).catch(() => {
+    throw new Error(
+      "the stack file or the program has changes that are not applied; npm run up applies them",
+    );
+  });
 }
 
 /** Runs a command's main function; an Error ends it with one line and exit code 1. */

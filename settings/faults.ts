@@ -1,13 +1,13 @@
 import { createPrivateKey, X509Certificate } from "node:crypto";
 import type { z } from "zod";
 import { isLoopback, parseSubnet } from "../components/addresses";
-import { check, name, port, SECRETS, service, shape } from "./schema";
+import { check, name, port, SECRETS, service, shape, snapshots } from "./schema";
 
 /** The namespace of every setting in a stack file. */
 export const NAMESPACE = "consul-docker";
 
-// What Consul's own containers are called, each with a number.
-const RESERVED = /^((server|client|monitor)(-\d+)?|consul|consul-esm)$/;
+// What Consul's own containers are called, some with a number.
+const RESERVED = /^((server|client|monitor)(-\d+)?|consul|consul-esm|snapshots)$/;
 
 /** A setting as the stack file writes it: `consul-docker:services[0].port`. */
 export function keyOf(...path: readonly PropertyKey[]): string {
@@ -38,6 +38,7 @@ export function describeIssue(issue: z.core.$ZodIssue, raw: unknown): string[] {
 
 function shapeAt(path: readonly PropertyKey[]): object {
   if (path.length === 0) return shape;
+  if (path[0] === "snapshots") return snapshots.unwrap().shape;
   return path.includes("checks") ? check.unwrap().shape : service.unwrap().shape;
 }
 

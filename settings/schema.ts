@@ -89,6 +89,19 @@ export const service = z
   )
   .readonly();
 
+/** Snapshots at an interval. */
+export const snapshots = z
+  .strictObject(
+    {
+      /** Minutes between two snapshots. @default 60 */
+      intervalMinutes: integer(1, 10_080).default(60),
+      /** As many are kept, the newest ones. @default 24 */
+      keep: integer(1, 1000).default(24),
+    },
+    "a table with intervalMinutes and keep",
+  )
+  .readonly();
+
 /** Every setting of the stack file. */
 export const shape = {
   /** Consul datacenter. @default dc1 */
@@ -150,6 +163,8 @@ export const shape = {
     .default("info"),
   /** Base URL of an OpenTelemetry collector that takes the services' traces by OTLP over HTTP. @default none: no traces */
   traceEndpoint: z.url({ protocol: /^https?$/, error: "a URL, as http://collector:4318" }).optional(),
+  /** Takes snapshots at an interval. @default none are taken */
+  snapshots: snapshots.optional(),
   /** The services to run. @default none */
   services: z.array(service, "a list of services").default([]),
 };

@@ -1,7 +1,13 @@
 import * as docker from "@pulumi/docker";
 import * as pulumi from "@pulumi/pulumi";
 import { AccessControl, type AccessControlArgs, type Credentials } from "../../components/access-control";
-import { dnsRules, monitorRules, serviceRules, type Discovery } from "../../components/policies";
+import {
+  dnsRules,
+  monitorRules,
+  serviceRules,
+  snapshotRules,
+  type Discovery,
+} from "../../components/policies";
 import { SecretFiles } from "../../components/secret-files";
 import { datacenter, httpsDatacenter, labelsOf, owner } from "./fixtures";
 import {
@@ -164,4 +170,21 @@ test("who verifies HTTPS finds the authority's certificate", async () => {
   expect(paths).toEqual(["/secrets/monitor/ca.pem", "/secrets/gateway/ca.pem", "/secrets/catalog/ca.pem"]);
   expect(files(https)["/secrets/monitor/ca.pem"]).toEqual(["CA CERTIFICATE", "100:1000"]);
   expect(files(https)["/secrets/gateway/ca.pem"]).toEqual(["CA CERTIFICATE", "10001:10001"]);
+});
+
+test("where snapshots are taken, who takes them has a token and a volume for it", async () => {
+  const taking = await create(
+    () => new AccessControl("taking", { ...args("taking"), snapshots: { intervalMinutes: 1, keep: 1 } }),
+  );
+
+  expect(access.component.snapshots).toBeUndefined();
+  expect(taking.get("consul.AclPolicy snapshots").inputs["rules"]).toBe(snapshotRules());
+  expect(taking.get("docker.Volume snapshots-secrets").inputs).toEqual({
+    name: "shop-test-snapshots-secrets",
+    labels: labelsOf("snapshots"),
+  });
+  expect(files(taking)["/secrets/snapshots/token"]).toEqual([secret("snapshots"), "100:1000"]);
+  expect(await valueOf(pulumi.output(taking.component.snapshots?.volumeName))).toBe(
+    "shop-test-snapshots-secrets",
+  );
 });

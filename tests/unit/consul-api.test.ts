@@ -6,13 +6,17 @@ import {
 } from "node:http";
 import { createServer as createHttpsServer } from "node:https";
 import type { AddressInfo } from "node:net";
+import { Readable } from "node:stream";
+import { text } from "node:stream/consumers";
 import { createAuthority, issueCertificate, type KeyPair } from "../../components/certificates";
-import { ConsulApi } from "../../scripts/consul-api";
+import { ConsulApi, RefusedError } from "../../scripts/consul-api";
 
 const TOKEN = "the-management-token";
 
 let authority: KeyPair;
 const servers: Server[] = [];
+/** The body of the last request. */
+let received = "";
 
 beforeAll(async () => {
   authority = await createAuthority("test");
@@ -36,6 +40,7 @@ async function echo(tls?: KeyPair): Promise<string> {
     const chunks: Buffer[] = [];
     request.on("data", (chunk: Buffer) => chunks.push(chunk));
     request.on("end", () => {
+      received = Buffer.concat(chunks).toString();
       if (request.url === "/v1/refused")
         return response.writeHead(403).end("Permission denied: lacks 'operator:read'\n");
       if (request.url === "/v1/empty") return response.end();
@@ -45,7 +50,7 @@ async function echo(tls?: KeyPair): Promise<string> {
           method,
           url,
           token: headers["x-consul-token"],
-          body: Buffer.concat(chunks).toString(),
+          body: received,
         }),
       );
     });
@@ -79,6 +84,30 @@ test("shows no token where it has none, and sends a body as JSON", async () => {
     body: '{"b":1}',
   });
   expect(await consul.send("PUT", "empty")).toBeUndefined();
+});
+
+test("what is long goes both ways as it comes, with the token", async () => {
+  const consul = new ConsulApi({ httpApiUrl: await echo(), managementToken: TOKEN });
+  const { signal } = new AbortController();
+
+  expect(JSON.parse(await text(await consul.download("snapshot", signal)))).toMatchObject({
+    method: "GET",
+    url: "/v1/snapshot",
+    token: TOKEN,
+  });
+  await consul.upload("snapshot", Readable.from([Buffer.from("sna"), Buffer.from("pshot")]));
+  expect(received).toBe("snapshot");
+});
+
+test("a refusal has its status", async () => {
+  const consul = new ConsulApi({ httpApiUrl: await echo() });
+
+  const error: unknown = await consul
+    .download("refused", new AbortController().signal)
+    .catch((error: unknown) => error);
+  expect(error).toBeInstanceOf(RefusedError);
+  expect((error as RefusedError).status).toBe(403);
+  await expect(consul.upload("refused", Readable.from([]))).rejects.toThrow("Permission denied");
 });
 
 const errorOf = (answer: Promise<unknown>) =>

@@ -231,12 +231,28 @@ test("a stack that listens beyond this host serves HTTPS, and everybody verifies
   ]);
 });
 
+test("a stack that takes snapshots has what takes them, with a token of its own, and says so", async () => {
+  const { component, get } = await run({ "consul-docker:snapshots": '{"keep":3}' });
+
+  expect(component.snapshots).toEqual({ intervalMinutes: 60, keep: 3 });
+  expect(get("Snapshots snapshots").parent).toBe("");
+  expect(get("docker.Container snapshots").inputs).toMatchObject({
+    image: "sha256:consul",
+    volumes: [
+      { containerPath: "/consul/data", volumeName: "shop-test-snapshots" },
+      { containerPath: "/run/consul", volumeName: "shop-test-snapshots-secrets", readOnly: true },
+    ],
+  });
+});
+
 test("an insecure stack has no keys, tokens or certificates", async () => {
-  const { component, registrations, calls } = await run({
+  const { component, registrations, calls, get } = await run({
     "consul-docker:insecure": "true",
+    "consul-docker:snapshots": "{}",
     "consul-docker:services": '[{"name":"catalog","port":8080}]',
   });
 
+  expect(get("docker.Container snapshots").inputs["envs"]).toEqual([]);
   expect(registrations.filter(({ ref }) => /Stash|Acl|Identity|KeyMaterial/.test(ref))).toEqual([]);
   expect(calls).toEqual([]);
   for (const output of ["caCertificate", "certificateExpiries", "managementToken"] as const)

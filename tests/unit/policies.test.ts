@@ -1,4 +1,4 @@
-import { dnsRules, monitorRules, serviceRules } from "../../components/policies";
+import { dnsRules, monitorRules, serviceRules, snapshotRules } from "../../components/policies";
 
 const gateway = { name: "gateway", discovers: ["catalog"] };
 const catalog = { name: "catalog", discovers: ["catalog", "pricing"] };
@@ -39,5 +39,12 @@ test("the monitors write the declared services and their nodes, and what they ne
     'node_prefix "client-" { policy = "read" }',
     'service "gateway" { policy = "write" }',
     'node_prefix "gateway-" { policy = "write" }',
+  ]);
+});
+
+test("who takes snapshots writes one key, and has the one right that Consul asks for", () => {
+  expect(lines(snapshotRules())).toEqual([
+    'acl = "write"',
+    'key "consul-docker/snapshots/newest" { policy = "write" }',
   ]);
 });

@@ -6,7 +6,7 @@ import { claimedImages, claimedPorts, parseSettings, readSettings } from "../../
 
 const api = { name: "api", port: 8080 };
 const KEYS =
-  "datacenter, servers, clients, consulVersion, allowDowngrade, monitorVersion, nodeVersion, subnet, bindAddress, httpPort, dnsPort, https, apiNames, insecure, gossipKey, managementToken, caCertificate, caKey, serverCertificate, serverKey, apiCertificate, apiKey, serverMemoryMb, clientMemoryMb, monitorMemoryMb, logLevel, traceEndpoint, services";
+  "datacenter, servers, clients, consulVersion, allowDowngrade, monitorVersion, nodeVersion, subnet, bindAddress, httpPort, dnsPort, https, apiNames, insecure, gossipKey, managementToken, caCertificate, caKey, serverCertificate, serverKey, apiCertificate, apiKey, serverMemoryMb, clientMemoryMb, monitorMemoryMb, logLevel, traceEndpoint, snapshots, services";
 const NAME = "lower-case letters, digits and inner dashes, at most 40";
 const SUBNET = "a private IPv4 network with 64 to 65536 addresses, as 10.87.0.0/24";
 const PORT = "a whole number from 1 to 65535";
@@ -69,6 +69,10 @@ test("a service gets every default, and stays inside the network", () => {
   expect(only).not.toHaveProperty("hostPort");
 });
 
+test("snapshots get every default, where they are wanted", () => {
+  expect(parse({ snapshots: {} }).snapshots).toEqual({ intervalMinutes: 60, keep: 24 });
+});
+
 test("a stack file that sets everything is taken as it is", () => {
   const everything = {
     datacenter: "eu-1",
@@ -92,6 +96,7 @@ test("a stack file that sets everything is taken as it is", () => {
     monitorMemoryMb: 64,
     logLevel: "trace",
     traceEndpoint: "http://collector.example.com:4318",
+    snapshots: { intervalMinutes: 5, keep: 1000 },
     services: [
       {
         name: "api-2",
@@ -279,6 +284,31 @@ describe("one fault is named with its key, what is allowed and what it is", () =
       "a configuration key with a slash",
       service({ config: { "a/b": 1 } }),
       "services[0].config.a/b must be values under names of letters, digits, dot, dash and underscore",
+    ],
+    [
+      "snapshots without a table",
+      { snapshots: true },
+      "snapshots must be a table with intervalMinutes and keep, got true",
+    ],
+    [
+      "snapshots without a pause",
+      { snapshots: { intervalMinutes: 0 } },
+      "snapshots.intervalMinutes must be a whole number from 1 to 10080, got 0",
+    ],
+    [
+      "no snapshot to be kept",
+      { snapshots: { keep: 0 } },
+      "snapshots.keep must be a whole number from 1 to 1000, got 0",
+    ],
+    [
+      "an unknown setting of snapshots",
+      { snapshots: { hours: 1 } },
+      "snapshots.hours is not a setting; there are intervalMinutes, keep",
+    ],
+    [
+      "a service called as what takes the snapshots",
+      service({ name: "snapshots" }),
+      'services[0].name must not be the name of one of Consul\'s own containers, got "snapshots"',
     ],
     [
       "too little memory for a service",

@@ -28,7 +28,8 @@ interface Token {
 }
 
 const CONVERGE_SECONDS = 30;
-const MANAGEMENT = "consul-docker: management";
+/** What the stack calls its management token. */
+export const MANAGEMENT = "consul-docker: management";
 // What Consul calls the first one.
 const BOOTSTRAP = "Bootstrap Token (Global Management)";
 
@@ -147,8 +148,8 @@ export async function rotateTokens({ kept, consul, up }: Rotation): Promise<void
   await revokeAllBut(consul(next), next);
 }
 
-/** Of the tokens that a team made itself, none. */
-async function revokeAllBut(consul: ConsulApi, kept: string): Promise<void> {
+/** Revokes the management tokens but the one that is `kept`; of the tokens that a team made itself, none. */
+export async function revokeAllBut(consul: ConsulApi, kept: string): Promise<void> {
   for (const { AccessorID, SecretID, Description } of await consul.get<Token[]>("acl/tokens"))
     if (SecretID !== kept && (Description === MANAGEMENT || Description === BOOTSTRAP))
       await consul.send("DELETE", `acl/token/${AccessorID}`);

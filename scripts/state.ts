@@ -9,6 +9,7 @@ import { capture, PULUMI, pulumi } from "./stack";
 interface Resource {
   readonly urn: string;
   readonly type: string;
+  readonly id?: string;
   readonly outputs?: { readonly output?: Secret };
 }
 
@@ -19,16 +20,26 @@ interface Secret {
 
 /** The values that the stack keeps in its state, by their names. */
 export async function keptSecrets(): Promise<Map<string, unknown>> {
-  const exported = JSON.parse(await capture("stack", "export", "--show-secrets")) as {
-    readonly deployment: { readonly resources?: readonly Resource[] };
-  };
   return new Map(
-    (exported.deployment.resources ?? []).flatMap(({ urn, type, outputs }) =>
+    (await resources("--show-secrets")).flatMap(({ urn, type, outputs }) =>
       type === "pulumi:index:Stash" && outputs?.output !== undefined
         ? [[urn.split("::").at(-1) ?? "", JSON.parse(outputs.output.plaintext)]]
         : [],
     ),
   );
+}
+
+/** IDs of the ACL tokens and policies that are the stack's. */
+export async function aclIds(): Promise<Set<string>> {
+  const ACL = ["consul:index/aclToken:AclToken", "consul:index/aclPolicy:AclPolicy"];
+  return new Set((await resources()).flatMap(({ type, id }) => (ACL.includes(type) && id ? [id] : [])));
+}
+
+async function resources(...options: readonly string[]): Promise<readonly Resource[]> {
+  const { deployment } = JSON.parse(await capture("stack", "export", ...options)) as {
+    readonly deployment: { readonly resources?: readonly Resource[] };
+  };
+  return deployment.resources ?? [];
 }
 
 /**

@@ -165,6 +165,13 @@ export class TestStack {
     return run("npm", args, this.env, this.cwd, untilLine);
   }
 
+  /** Puts a snapshot's data in the place of the datacenter's; `token` is a management token that the snapshot has. */
+  restore(file: string, token?: string): Promise<Result> {
+    const args = ["run", "--silent", "restore", "--", file, "--config-file", this.file];
+    const env = token === undefined ? this.env : { ...this.env, CONSUL_HTTP_TOKEN: token };
+    return run("npm", args, env, this.cwd);
+  }
+
   /** Gives up a lock that a killed update left behind. */
   cancel(): Promise<Result> {
     return this.pulumi("cancel", "--yes");

@@ -1,0 +1,27 @@
+import { setTimeout as sleep } from "node:timers/promises";
+import type { ConsulApi } from "./consul-api";
+import { isHealthy, readDatacenter, type DatacenterStatus } from "./datacenter";
+import { renderDatacenter } from "./render";
+
+const SETTLE_SECONDS = 60;
+
+/** Waits until every check passes, and prints the datacenter; throws an Error of one line when one does not. */
+export async function showSettled(consul: ConsulApi): Promise<void> {
+  console.log("waiting until every check passes");
+  const status = await settle(consul);
+  console.log(`\n${renderDatacenter(status, process.stdout.isTTY)}\n`);
+  if (!isHealthy(status)) {
+    throw new Error(
+      `not every check passes after ${SETTLE_SECONDS} s; npm run status shows which, docker logs of the container why`,
+    );
+  }
+}
+
+async function settle(consul: ConsulApi): Promise<DatacenterStatus> {
+  const deadline = Date.now() + SETTLE_SECONDS * 1000;
+  for (;;) {
+    const status = await readDatacenter(consul);
+    if (isHealthy(status) || Date.now() > deadline) return status;
+    await sleep(500);
+  }
+}

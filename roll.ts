@@ -97,7 +97,7 @@ async function serversOf(owner: Owner): Promise<ServerHealth[]> {
       healthy,
       leads: healthy && output.startsWith("leader,"),
       allHealthy: healthy && output.endsWith(", all servers healthy"),
-      output: State.Running ? output : "it does not run",
+      output: !State.Running ? "it does not run" : output === "" ? "it does not stay up" : output,
     };
   });
 }

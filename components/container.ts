@@ -102,7 +102,8 @@ export function containerArgs(spec: ContainerSpec): docker.ContainerArgs {
     image: spec.imageId,
     hostname: attachment.alias,
     user: spec.user,
-    restart: "unless-stopped",
+    // Not "unless-stopped": an engine that was killed stops all containers itself when it starts again.
+    restart: "always",
     memory: spec.memoryMb,
     // Equal to memory: no swap. Left out, the engine's own default shows as a difference for ever.
     memorySwap: spec.memoryMb,

@@ -14,12 +14,14 @@ id_of() {
     sed 's/.*"ID":"\([^"]*\)".*/\1/'
 }
 
-# Makes another server the leader, where this one is: the one with the ID given, or any. Raft gives up when it comes upon
-# a connection to a peer from before that peer's restart, of which it may keep several.
+# Makes another server the leader, where this one is: the one with the ID given, or any. It is tried again, since raft
+# gives up when it comes upon a connection from before a peer's restart, of which it may keep several. Not by `api`: nc
+# ends its half of the connection too early, and Consul takes that for a caller who gave up.
 hand_over() {
+  [ ! -e "$secrets/management-token" ] || export CONSUL_HTTP_TOKEN_FILE="$secrets/management-token"
   for _ in 1 2 3 4 5 6 7 8 9 10; do
     case $(leader) in
-      "\"$address:8300\"") api POST "operator/raft/transfer-leader${1:+?id=$1}" management-token >/dev/null ;;
+      "\"$address:8300\"") consul operator raft transfer-leader ${1:+"-id=$1"} >/dev/null 2>&1 ;;
       '""') ;;
       *) return 0 ;;
     esac

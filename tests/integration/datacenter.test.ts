@@ -105,8 +105,7 @@ describe("up", () => {
     expect(ids).toHaveLength(12);
     expect([...kinds].sort()).toEqual(
       ["10001:10001", "100:1000"].map(
-        (user) =>
-          `${user} unless-stopped [ALL] false [no-new-privileges:true] true true true [nproc=4096:4096]`,
+        (user) => `${user} always [ALL] false [no-new-privileges:true] true true true [nproc=4096:4096]`,
       ),
     );
   });
@@ -261,7 +260,8 @@ describe("a change of every agent's configuration", () => {
     expect(createdAfter.filter((time) => createdBefore.includes(time))).toEqual([]);
     // The first health check comes after two seconds, and before it passes nobody else is replaced.
     const times = createdAfter.map((time) => Date.parse(time)).sort((a, b) => a - b);
-    for (const [place, time] of times.slice(1).entries()) expect(time - (times[place] ?? 0)).toBeGreaterThan(2_000);
+    for (const [place, time] of times.slice(1).entries())
+      expect(time - (times[place] ?? 0)).toBeGreaterThan(2_000);
     await eventually(async () => {
       expect(isHealthy(await readDatacenter(consul))).toBe(true);
     });

@@ -19,7 +19,7 @@ export const labelsOf = (role: string) => [
 
 /** What each container says about itself, whatever its role. */
 export const HARDENED = {
-  restart: "unless-stopped",
+  restart: "always",
   capabilities: { drops: ["ALL"] },
   securityOpts: ["no-new-privileges:true"],
   logDriver: "json-file",

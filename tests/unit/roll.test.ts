@@ -157,6 +157,15 @@ describe("a server may be replaced", () => {
     await expect(mayReplace("server-1", "new")).rejects.toThrow("server-2 is not healthy (it does not run);");
   });
 
+  test("not while another one starts again and again, before a check of it can run", async () => {
+    servers({ "server-1": FRESH, "server-2": { code: 1, output: "" }, "server-3": FRESH });
+    const { mayReplace } = await planRoll(owner);
+
+    await expect(mayReplace("server-1", "new")).rejects.toThrow(
+      "server-2 is not healthy (it does not stay up);",
+    );
+  });
+
   test("not while autopilot misses one that the engine does not know", async () => {
     servers({ "server-1": MISSING, "server-2": MISSING, "server-3": MISSING });
     const { mayReplace } = await planRoll(owner);

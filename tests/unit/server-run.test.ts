@@ -24,17 +24,15 @@ const STAND_INS: Readonly<Record<string, string>> = {
     trap 'echo TERM >>"$folder/events"; exit 7' TERM
     echo "$*" >"$folder/started"
     while :; do /bin/sleep 0.05; done`,
+  consul: `
+    echo "consul $* $(cat "$CONSUL_HTTP_TOKEN_FILE")" >>"$folder/events"
+    echo >>"$folder/transfers"
+    [ "$(wc -l <"$folder/transfers")" -lt "$succeedsAt" ] || cp "$folder/next-leader" "$folder/leader"`,
   nc: `
     request=$(cat)
     path=$(printf '%s' "$request" | sed -n '1s|^\\([A-Z]*\\) /v1/\\([^ ]*\\) HTTP/1.0.$|\\1 \\2|p')
     [ "$path" = 'GET status/leader' ] || echo "$path" >>"$folder/events"
     printf '%s' "$request" | grep -q 'X-Consul-Token: manages' || [ "$path" = 'GET status/leader' ] || exit 1
-    case $path in
-      'POST operator/raft/transfer-leader'*)
-        echo >>"$folder/transfers"
-        [ "$(wc -l <"$folder/transfers")" -lt "$succeedsAt" ] || cp "$folder/next-leader" "$folder/leader"
-        ;;
-    esac
     printf 'HTTP/1.0 200 OK\\r\\n\\r\\n'
     case $path in
       'GET status/leader') cat "$folder/leader" ;;
@@ -104,6 +102,7 @@ async function run({ leader, staying = "", succeedsAt = 1, signals }: Scene) {
   };
 }
 
+const TRANSFER = "consul operator raft transfer-leader manages";
 const ASKED = "GET kv/consul-docker/servers?raw";
 const STAYS = "server-1 server-2 server-3";
 const DRAIN = { limits: { request_limits: { mode: "enforcing", read_rate: 0, write_rate: 0 } } };
@@ -130,19 +129,14 @@ test("a follower sends all requests elsewhere before it stops", async () => {
 test("a leader makes another server the leader first", async () => {
   const { events, drain } = await run({ leader: OWN, staying: STAYS, signals: ["SIGTERM"] });
 
-  expect(events).toEqual([ASKED, "POST operator/raft/transfer-leader", "HUP", "TERM"]);
+  expect(events).toEqual([ASKED, TRANSFER, "HUP", "TERM"]);
   expect(JSON.parse(drain)).toEqual(DRAIN);
 });
 
 test("a leader tries again where nobody takes it over", async () => {
   const { events } = await run({ leader: OWN, staying: STAYS, succeedsAt: 3, signals: ["SIGTERM"] });
 
-  expect(events).toEqual([
-    ASKED,
-    ...Array<string>(3).fill("POST operator/raft/transfer-leader"),
-    "HUP",
-    "TERM",
-  ]);
+  expect(events).toEqual([ASKED, ...Array<string>(3).fill(TRANSFER), "HUP", "TERM"]);
 });
 
 test("a leader that remains one serves until it stops", async () => {
@@ -153,7 +147,7 @@ test("a leader that remains one serves until it stops", async () => {
     signals: ["SIGTERM"],
   });
 
-  expect(events).toEqual([ASKED, ...Array<string>(10).fill("POST operator/raft/transfer-leader"), "TERM"]);
+  expect(events).toEqual([ASKED, ...Array<string>(10).fill(TRANSFER), "TERM"]);
   expect(drain).toBe("");
   expect(output).toBe("leadership could not be handed over\n");
 });
@@ -171,7 +165,7 @@ test("a leader that the datacenter is to do without hands over to one that stays
   expect(events).toEqual([
     ASKED,
     "GET operator/raft/configuration",
-    "POST operator/raft/transfer-leader?id=id-of-1",
+    "consul operator raft transfer-leader -id=id-of-1 manages",
     "PUT agent/leave",
     "TERM",
   ]);
@@ -180,7 +174,7 @@ test("a leader that the datacenter is to do without hands over to one that stays
 test("a server that does not know who stays does not leave", async () => {
   const { events } = await run({ leader: OWN, staying: "", signals: ["SIGTERM"] });
 
-  expect(events).toEqual([ASKED, "POST operator/raft/transfer-leader", "TERM"]);
+  expect(events).toEqual([ASKED, TRANSFER, "TERM"]);
 });
 
 test("a server without a leader stops at once", async () => {

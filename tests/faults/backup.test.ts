@@ -2,11 +2,11 @@ import { mkdtemp, readdir, readFile, rm, stat, writeFile } from "node:fs/promise
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { ConsulApi } from "../../scripts/consul-api";
-import { docker, expectSuccess } from "./command";
-import { deregister } from "./consul";
-import { eventually } from "./eventually";
-import { products } from "./gateway";
-import { TEST_STACK, TestStack } from "./test-stack";
+import { docker, expectSuccess } from "../integration/command";
+import { deregister } from "../integration/consul";
+import { eventually } from "../integration/eventually";
+import { products } from "../integration/gateway";
+import { TEST_STACK, TestStack } from "../integration/test-stack";
 
 // Snapshots of a small datacenter, taken at an interval and by hand, and brought back: into the same datacenter, and
 // into an empty one.

@@ -5,9 +5,6 @@ node=$1
 address=$2
 shift 2
 
-docker-entrypoint.sh "$@" &
-agent=$!
-
 # Raft's ID of a server.
 id_of() {
   api GET operator/raft/configuration management-token | tr '{' '\n' | grep "\"Node\":\"$1\"" |
@@ -52,6 +49,8 @@ stop() {
 
 trap 'kill -HUP "$agent"' HUP
 trap stop TERM INT
+docker-entrypoint.sh "$@" &
+agent=$!
 # A signal ends the wait, too.
 while kill -0 "$agent" 2>/dev/null; do
   wait "$agent"

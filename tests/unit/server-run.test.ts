@@ -23,7 +23,7 @@ const STAND_INS: Readonly<Record<string, string>> = {
     trap 'echo HUP >>"$folder/events"' HUP
     trap 'echo TERM >>"$folder/events"; exit 7' TERM
     echo "$*" >"$folder/started"
-    while :; do /bin/sleep 0.05; done`,
+    while kill -0 "$PPID" 2>/dev/null; do /bin/sleep 0.05; done`,
   consul: `
     echo "consul $* $(cat "$CONSUL_HTTP_TOKEN_FILE")" >>"$folder/events"
     echo >>"$folder/transfers"

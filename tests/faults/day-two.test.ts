@@ -181,6 +181,9 @@ describe("scaling", () => {
   it.each([
     [1, 3],
     [3, 5],
+    [5, 3],
+    [3, 1],
+    [1, 5],
     [5, 1],
     [1, 3],
   ])("goes from %i to %i servers", (from, to) =>

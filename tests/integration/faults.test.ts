@@ -1,4 +1,13 @@
-import { cpSync, mkdirSync, mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
+import {
+  cpSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  symlinkSync,
+  writeFileSync,
+} from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
@@ -213,11 +222,7 @@ function copyOfTheProject(): string {
     "package-lock.json",
     "tsconfig.json",
     "program.js",
-    "index.ts",
-    "settings.ts",
-    "preflight.ts",
-    "bundle.ts",
-    "fault.ts",
+    ...readdirSync(".").filter((file) => file.endsWith(".ts")),
     "settings",
     "components",
     "services",

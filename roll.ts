@@ -1,6 +1,6 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import * as pulumi from "@pulumi/pulumi";
-import type { Owner } from "./components/container";
+import { labelFilters, type Owner } from "./components/container";
 import { FINGERPRINT_LABEL } from "./components/server";
 import { inspectAll, type Container } from "./engine";
 import { fault } from "./fault";
@@ -80,11 +80,7 @@ function refusal(name: string, sick: readonly ServerHealth[]): pulumi.RunError {
 async function serversOf(owner: Owner): Promise<ServerHealth[]> {
   const containers = await inspectAll<Container>("container", [
     ...["ps", "-a", "-q"],
-    ...["project", "stack"].flatMap((label) => [
-      "--filter",
-      `label=consul-docker.${label}=${owner[label as keyof Owner]}`,
-    ]),
-    ...["--filter", "label=consul-docker.role=server"],
+    ...labelFilters(owner, "server"),
   ]);
   return containers.map(({ Config, State }) => {
     const last = State.Running ? State.Health?.Log?.at(-1) : undefined;

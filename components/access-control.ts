@@ -1,7 +1,7 @@
 import * as pulumi from "@pulumi/pulumi";
 import { CONSUL_USER } from "./agent";
 import { JOIN_FILE, TOKENS_FILE, tokenConfig, type AgentSecrets, type Datacenter } from "./cluster";
-import type { Owner, Role } from "./container";
+import type { MountedVolume, Owner, Role } from "./container";
 import { Identity } from "./identity";
 import { dnsRules, monitorRules, serviceRules, snapshotRules, type Discovery } from "./policies";
 import { SecretFiles, secretsVolume, type SecretFolder } from "./secret-files";
@@ -34,6 +34,18 @@ export interface Credentials {
 
 /** Where a container finds its credentials. */
 export const CREDENTIALS_FOLDER = "/run/consul";
+
+/** The volumes of a container that shows these; without access control, none. */
+export function credentialVolumes(credentials: Credentials | undefined): Record<string, MountedVolume> {
+  return credentials === undefined
+    ? {}
+    : { [CREDENTIALS_FOLDER]: { volumeName: credentials.volumeName, readOnly: true } };
+}
+
+/** What such a container depends on. */
+export function credentialFiles(credentials: Credentials | undefined): SecretFiles[] {
+  return credentials === undefined ? [] : [credentials.files];
+}
 
 /** User and group of a service: no one else's on the host, so that the limit of its processes is its own. */
 export const SERVICE_USER = "10001:10001";

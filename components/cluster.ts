@@ -35,7 +35,7 @@ export interface ClusterArgs {
   readonly imageId: pulumi.Input<string>;
   /** Tag of the Consul image. */
   readonly consulVersion: string;
-  /** Servers that run, in the order in which a change is to replace them. @default by their numbers */
+  /** Servers that exist, in the order in which a change is to replace them; those that do not come first. */
   readonly rollOrder: readonly string[];
   /** Resolves when the server may be replaced by one with this fingerprint; rejects where that would do harm. */
   readonly mayReplace: (server: string, fingerprint: string) => Promise<void>;

@@ -90,6 +90,15 @@ export function labelList(
   return Object.entries({ ...more, ...labels(owner, role) }).map(([label, value]) => ({ label, value }));
 }
 
+/** Options of a Docker listing that leave the stack's own, of one role where that is given. */
+export function labelFilters({ project, stack }: Owner, role?: Role): string[] {
+  const own = { project, stack, ...(role === undefined ? {} : { role }) };
+  return Object.entries(own).flatMap(([label, value]) => [
+    "--filter",
+    `label=consul-docker.${label}=${value}`,
+  ]);
+}
+
 // Processes and threads of one user on the whole host: the provider has no argument for a limit by container.
 const MAX_PROCESSES = 4096;
 

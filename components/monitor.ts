@@ -1,6 +1,6 @@
 import * as docker from "@pulumi/docker";
 import * as pulumi from "@pulumi/pulumi";
-import { CREDENTIALS_FOLDER, type Credentials } from "./access-control";
+import { CREDENTIALS_FOLDER, type Credentials, credentialFiles, credentialVolumes } from "./access-control";
 import { CONSUL_USER } from "./agent";
 import type { Datacenter } from "./cluster";
 import { containerArgs, containerOptions, labelList, type Owner } from "./container";
@@ -47,10 +47,7 @@ export class Monitor extends pulumi.ComponentResource {
       healthIntervalSeconds: 2,
       readyTimeoutSeconds: 60,
       stopTimeoutSeconds: 10,
-      volumes:
-        credentials === undefined
-          ? {}
-          : { [CREDENTIALS_FOLDER]: { volumeName: credentials.volumeName, readOnly: true } },
+      volumes: credentialVolumes(credentials),
     });
     const configFiles = [
       CONFIG_FILE,
@@ -75,7 +72,7 @@ export class Monitor extends pulumi.ComponentResource {
       },
       containerOptions({
         parent: this,
-        dependsOn: [...datacenter.ready, ...(credentials === undefined ? [] : [credentials.files])],
+        dependsOn: [...datacenter.ready, ...credentialFiles(credentials)],
       }),
     );
 

@@ -1,7 +1,13 @@
 import * as consul from "@pulumi/consul";
 import * as docker from "@pulumi/docker";
 import * as pulumi from "@pulumi/pulumi";
-import { CREDENTIALS_FOLDER, SERVICE_USER, type Credentials } from "./access-control";
+import {
+  CREDENTIALS_FOLDER,
+  SERVICE_USER,
+  type Credentials,
+  credentialFiles,
+  credentialVolumes,
+} from "./access-control";
 import type { Datacenter } from "./cluster";
 import { containerArgs, containerOptions, type Owner } from "./container";
 import { goDuration } from "./duration";
@@ -77,10 +83,7 @@ export class ServiceInstance extends pulumi.ComponentResource {
           healthIntervalSeconds: 3,
           readyTimeoutSeconds: 60,
           stopTimeoutSeconds: 15,
-          volumes:
-            credentials === undefined
-              ? {}
-              : { [CREDENTIALS_FOLDER]: { volumeName: credentials.volumeName, readOnly: true } },
+          volumes: credentialVolumes(credentials),
         }),
         dns: [...datacenter.dnsServers],
         envs: [
@@ -102,7 +105,7 @@ export class ServiceInstance extends pulumi.ComponentResource {
       },
       containerOptions({
         parent: this,
-        dependsOn: [...datacenter.ready, ...(credentials === undefined ? [] : [credentials.files])],
+        dependsOn: [...datacenter.ready, ...credentialFiles(credentials)],
       }),
     );
 

@@ -1,9 +1,7 @@
-import { readFileSync } from "node:fs";
-import { join } from "node:path";
 import * as docker from "@pulumi/docker";
 import * as pulumi from "@pulumi/pulumi";
-import { CREDENTIALS_FOLDER, type Credentials } from "./access-control";
-import { CONSUL_USER } from "./agent";
+import { CREDENTIALS_FOLDER, type Credentials, credentialFiles, credentialVolumes } from "./access-control";
+import { CONSUL_USER, shell } from "./agent";
 import type { Datacenter } from "./cluster";
 import { containerArgs, containerOptions, labelList, physicalName, type Owner } from "./container";
 import { SNAPSHOTS_KEY } from "./policies";
@@ -61,22 +59,17 @@ export class Snapshots extends pulumi.ComponentResource {
           stopTimeoutSeconds: 10,
           volumes: {
             [FOLDER]: { volumeName: volume.name, readOnly: false },
-            ...(credentials === undefined
-              ? {}
-              : { [CREDENTIALS_FOLDER]: { volumeName: credentials.volumeName, readOnly: true } }),
+            ...credentialVolumes(credentials),
           },
         }),
-        command: [
-          "sh",
-          "-c",
-          readFileSync(join(__dirname, "snapshots.sh"), "utf8"),
-          "snapshots.sh",
+        command: shell(
+          ["snapshots.sh"],
           datacenter.datacenter,
           String(intervalMinutes * 60),
           String(keep),
           SNAPSHOTS_KEY,
           ...datacenter.agentUrls,
-        ],
+        ),
         // Consul reads these files at each of its calls, and so takes over what changes in them.
         envs: [
           ...(credentials === undefined ? [] : [`CONSUL_HTTP_TOKEN_FILE=${CREDENTIALS_FOLDER}/token`]),
@@ -85,7 +78,7 @@ export class Snapshots extends pulumi.ComponentResource {
       },
       containerOptions({
         parent: this,
-        dependsOn: [...datacenter.ready, ...(credentials === undefined ? [] : [credentials.files])],
+        dependsOn: [...datacenter.ready, ...credentialFiles(credentials)],
       }),
     );
 

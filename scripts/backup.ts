@@ -1,12 +1,12 @@
 import { consulImage } from "./clients";
 import { ConsulApi } from "./consul-api";
 import { inspectSnapshot, saveSnapshot } from "./snapshot-file";
-import { capture, main, stackOutputs } from "./stack";
+import { main, stackName, stackOutputs } from "./stack";
 
 // npm run backup [-- FILE]: a verified snapshot of the datacenter in a file.
 main(async () => {
   const outputs = await stackOutputs();
-  const image = await consulImage((await capture("stack", "--show-name")).trim());
+  const image = await consulImage(await stackName());
   const time = new Date().toISOString().replaceAll(/[-:]|\.\d+/g, "");
   const file = process.argv[2] ?? `backups/${outputs.datacenter}-${time}.snap`;
 

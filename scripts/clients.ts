@@ -1,6 +1,7 @@
 import { execFile } from "node:child_process";
 import { setTimeout as sleep } from "node:timers/promises";
 import { promisify } from "node:util";
+import { labelFilters } from "../components/container";
 
 const HEALTHY_SECONDS = 60;
 
@@ -27,9 +28,9 @@ export async function restartClients(stack: string): Promise<void> {
 }
 
 async function clients(stack: string): Promise<string[]> {
-  const labels = ["project=consul-docker", `stack=${stack}`, "role=client"];
-  const filters = labels.flatMap((label) => ["--filter", `label=consul-docker.${label}`]);
-  return (await docker("ps", "-q", ...filters)).split("\n").filter(Boolean);
+  return (await docker("ps", "-q", ...labelFilters({ project: "consul-docker", stack }, "client")))
+    .split("\n")
+    .filter(Boolean);
 }
 
 async function docker(...args: readonly string[]): Promise<string> {

@@ -3,7 +3,7 @@ import { finished } from "node:stream/promises";
 import { setTimeout as sleep } from "node:timers/promises";
 import { SNAPSHOTS_KEY } from "../components/policies";
 import { RefusedError, type ConsulApi } from "./consul-api";
-import { MANAGEMENT, revokeAllBut } from "./rotations";
+import { addManagementToken, MANAGEMENT, revokeAllBut } from "./rotations";
 import { ATTEMPTS } from "./snapshot-file";
 import { newestSnapshot } from "./snapshots";
 
@@ -96,11 +96,7 @@ async function knows(api: ConsulApi): Promise<boolean> {
 async function admit(consul: ConsulApi, managementToken: string): Promise<void> {
   const tokens = await consul.get<{ SecretID: string }[]>("acl/tokens");
   if (tokens.some(({ SecretID }) => SecretID === managementToken)) return;
-  await consul.send("PUT", "acl/token", {
-    SecretID: managementToken,
-    Description: MANAGEMENT,
-    Policies: [{ Name: "global-management" }],
-  });
+  await addManagementToken(consul, managementToken);
 }
 
 /** Consul refuses an agent where the catalog has a healthy one of the same name, but with another ID. */

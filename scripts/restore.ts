@@ -3,7 +3,7 @@ import { ConsulApi } from "./consul-api";
 import { restore } from "./restoration";
 import { showSettled } from "./settle";
 import { inspectSnapshot, tokensWithin } from "./snapshot-file";
-import { capture, expectNoChanges, main, pulumi, stackOutputs } from "./stack";
+import { expectNoChanges, main, pulumi, stackName, stackOutputs } from "./stack";
 import { aclIds } from "./state";
 
 // CONSUL_HTTP_TOKEN: a management token of the snapshot's datacenter, where that is another one.
@@ -16,7 +16,7 @@ main(async () => {
   if (file === undefined) throw new Error("restore takes a snapshot's file, got nothing");
   const outputs = await stackOutputs();
   const { managementToken } = outputs;
-  const stack = (await capture("stack", "--show-name")).trim();
+  const stack = await stackName();
   const index = await inspectSnapshot(file, await consulImage(stack));
   console.log(`${file} is a whole snapshot, index ${index}`);
 

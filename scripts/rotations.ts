@@ -137,15 +137,20 @@ export async function rotateTokens({ kept, consul, up }: Rotation): Promise<void
 
   console.log("step 1 of 3: Consul learns a new management token");
   const next = randomUUID();
-  await consul().send("PUT", "acl/token", {
-    SecretID: next,
-    Description: MANAGEMENT,
-    Policies: [{ Name: "global-management" }],
-  });
+  await addManagementToken(consul(), next);
   console.log("step 2 of 3: everybody gets a new token");
   await up({ managementToken: next }, "--replace", "**consul:index/aclToken:AclToken::**");
   console.log("step 3 of 3: Consul forgets the old management token");
   await revokeAllBut(consul(next), next);
+}
+
+/** Makes `secret` a token that may do everything. */
+export async function addManagementToken(consul: ConsulApi, secret: string): Promise<void> {
+  await consul.send("PUT", "acl/token", {
+    SecretID: secret,
+    Description: MANAGEMENT,
+    Policies: [{ Name: "global-management" }],
+  });
 }
 
 /** Revokes the management tokens but the one that is `kept`; of the tokens that a team made itself, none. */

@@ -54,6 +54,11 @@ export async function stackOutputs(): Promise<StackOutputs> {
   return outputs as StackOutputs;
 }
 
+/** Name of the selected stack. */
+export async function stackName(): Promise<string> {
+  return (await capture("stack", "--show-name")).trim();
+}
+
 /** Throws an Error of one line when the stack file or the program says what is not applied yet. */
 export async function expectNoChanges(options: readonly string[]): Promise<void> {
   console.log("looking for changes that are not applied yet");

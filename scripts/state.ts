@@ -3,7 +3,7 @@ import { copyFile, mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { NAMESPACE } from "../settings/faults";
-import { capture, PULUMI, pulumi } from "./stack";
+import { capture, PULUMI, pulumi, stackName } from "./stack";
 
 /** A resource in an exported state, as far as it is read here. */
 interface Resource {
@@ -56,10 +56,7 @@ export async function upWith(
     const rest = given === -1 ? options : options.toSpliced(given, 2);
     const own = options[given + 1] ?? "";
     const file = join(folder, "stack.yaml");
-    await copyFile(
-      given === -1 ? `Pulumi.${(await capture("stack", "--show-name")).trim()}.yaml` : own,
-      file,
-    );
+    await copyFile(given === -1 ? `Pulumi.${await stackName()}.yaml` : own, file);
     for (const [setting, value] of Object.entries(settings))
       await setSecret(`${NAMESPACE}:${setting}`, value, file);
     return await pulumi(

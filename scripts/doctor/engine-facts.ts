@@ -1,4 +1,4 @@
-import type { Owner, Role } from "../../components/container";
+import { labelFilters, type Owner, type Role } from "../../components/container";
 import type { Container } from "./containers";
 import type { Engine } from "./engine";
 import { docker } from "./tool";
@@ -52,21 +52,14 @@ interface Inspected {
 
 /** The containers that carry the stack's labels, running or not. */
 export async function readContainers(owner: Owner): Promise<Container[]> {
-  const ids = lines(await docker("ps", "-aq", "--no-trunc", ...filter(owner)));
+  const ids = lines(await docker("ps", "-aq", "--no-trunc", ...labelFilters(owner)));
   if (ids.length === 0) return [];
   return (JSON.parse(await docker("container", "inspect", ...ids)) as Inspected[]).map(container);
 }
 
 /** Names of the networks that carry the stack's labels. */
 export async function readNetworks(owner: Owner): Promise<string[]> {
-  return lines(await docker("network", "ls", "--format", "{{.Name}}", ...filter(owner)));
-}
-
-function filter({ project, stack }: Owner): string[] {
-  return [
-    ...["--filter", `label=consul-docker.project=${project}`],
-    ...["--filter", `label=consul-docker.stack=${stack}`],
-  ];
+  return lines(await docker("network", "ls", "--format", "{{.Name}}", ...labelFilters(owner)));
 }
 
 function container({ Name, Config, HostConfig, RestartCount, State, NetworkSettings }: Inspected): Container {

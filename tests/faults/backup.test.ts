@@ -6,13 +6,12 @@ import { docker, expectSuccess } from "../integration/command";
 import { deregister } from "../integration/consul";
 import { eventually } from "../integration/eventually";
 import { products } from "../integration/gateway";
-import { TEST_STACK, TestStack } from "../integration/test-stack";
+import { servicesAt, TEST_STACK, TestStack } from "../integration/test-stack";
 
 // Snapshots of a small datacenter, taken at an interval and by hand, and brought back: into the same datacenter, and
 // into an empty one.
 jest.setTimeout(600_000);
 
-const services = TEST_STACK["services"] as Record<string, unknown>[];
 const TAKER = "consul-docker-bak-snapshots";
 const SECONDS = 1000;
 
@@ -40,11 +39,7 @@ beforeAll(async () => {
     clients: 1,
     https: true,
     snapshots: { intervalMinutes: 1, keep: 2 },
-    services: services.map((service) => ({
-      ...service,
-      instances: 1,
-      ...(service["hostPort"] === undefined ? {} : { hostPort: 19110 }),
-    })),
+    services: servicesAt(19110).map((service) => ({ ...service, instances: 1 })),
   });
   expectSuccess(await stack.up());
   await connect();

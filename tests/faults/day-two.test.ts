@@ -5,11 +5,11 @@ import { setTimeout as sleep } from "node:timers/promises";
 import { table } from "../../bench/report";
 import { ConsulApi } from "../../scripts/consul-api";
 import { isHealthy, readDatacenter } from "../../scripts/datacenter";
-import { docker, dockerLines, expectSuccess, run } from "../integration/command";
+import { docker, dockerLines, expectSuccess, run, signal } from "../integration/command";
 import { checks } from "../integration/consul";
 import { eventually } from "../integration/eventually";
 import { Load, type LoadReport } from "../integration/load";
-import { TEST_STACK, TestStack, type Outputs } from "../integration/test-stack";
+import { servicesAt, TEST_STACK, TestStack, type Outputs } from "../integration/test-stack";
 import { Writer, type WriterReport } from "../integration/writer";
 
 // What a writer of the KV store and a caller of the gateway see of the second day's work, and of what breaks.
@@ -29,10 +29,7 @@ const SETTINGS = {
   servers: 1,
   consulVersion: OLD,
   serverMemoryMb: 512,
-  services: (TEST_STACK["services"] as { name: string; hostPort?: number }[]).map((service) => ({
-    ...service,
-    ...(service.hostPort === undefined ? {} : { hostPort: 19091 }),
-  })),
+  services: servicesAt(19091),
 };
 
 /** What a writer and a caller saw of one fault. */
@@ -165,13 +162,9 @@ async function follower(): Promise<string> {
   return (await leader()) === "server-2" ? "server-3" : "server-2";
 }
 
-async function signal(name: string, signal: NodeJS.Signals): Promise<void> {
-  process.kill(Number(await docker("inspect", "-f", "{{.State.Pid}}", CONTAINER(name))), signal);
-}
-
 /** Ends a container as a crash would; the engine, which thinks so, too, starts it again. */
 async function crash(...names: readonly string[]): Promise<void> {
-  await Promise.all(names.map((name) => signal(name, "SIGKILL")));
+  await Promise.all(names.map((name) => signal(CONTAINER(name), "SIGKILL")));
 }
 
 const everything = () =>

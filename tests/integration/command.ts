@@ -55,6 +55,11 @@ export async function docker(...args: readonly string[]): Promise<string> {
   return stdout.trim();
 }
 
+/** Sends a signal to a container's first process, past the engine, as whatever ends or stops it would. */
+export async function signal(container: string, signal: NodeJS.Signals): Promise<void> {
+  process.kill(Number(await docker("inspect", "-f", "{{.State.Pid}}", container)), signal);
+}
+
 /** Lines of a Docker listing. */
 export async function dockerLines(...args: readonly string[]): Promise<string[]> {
   return (await docker(...args)).split("\n").filter(Boolean).sort();

@@ -3,7 +3,7 @@ import { mkdirSync } from "node:fs";
 import { chromium } from "playwright-core";
 import { ConsulApi } from "../../scripts/consul-api";
 import { isHealthy, readDatacenter, type DatacenterStatus } from "../../scripts/datacenter";
-import { docker, dockerLines, expectSuccess } from "./command";
+import { docker, dockerLines, expectSuccess, signal } from "./command";
 import { checks, deregister, instanceCheck } from "./consul";
 import { eventually } from "./eventually";
 import { products, servers } from "./gateway";
@@ -198,7 +198,7 @@ describe("failures", () => {
   });
 
   it("restarts an instance whose process dies", async () => {
-    process.kill(Number(await docker("inspect", "-f", "{{.State.Pid}}", CONTAINER("pricing-1"))), "SIGKILL");
+    await signal(CONTAINER("pricing-1"), "SIGKILL");
     await eventually(async () => {
       expect(
         await docker("inspect", "-f", "{{.RestartCount}} {{.State.Health.Status}}", CONTAINER("pricing-1")),
@@ -210,7 +210,7 @@ describe("failures", () => {
   it("elects another leader when the leader's process dies, and calls go on", async () => {
     const leader = (status: DatacenterStatus) => status.members.find((member) => member.leader)?.name;
     const first = leader(await readDatacenter(consul));
-    process.kill(Number(await docker("inspect", "-f", "{{.State.Pid}}", CONTAINER(first ?? ""))), "SIGKILL");
+    await signal(CONTAINER(first ?? ""), "SIGKILL");
     await servers(outputs.gatewayUrl, "catalog", 50);
     await eventually(async () => {
       expect(isHealthy(await readDatacenter(consul))).toBe(true);

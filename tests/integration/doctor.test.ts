@@ -3,7 +3,7 @@ import type { Finding } from "../../scripts/doctor/finding";
 import { docker, expectSuccess, run } from "./command";
 import { deregister } from "./consul";
 import { eventually } from "./eventually";
-import { TEST_STACK, TestStack, type Outputs } from "./test-stack";
+import { servicesAt, TEST_STACK, TestStack, type Outputs } from "./test-stack";
 
 // What npm run doctor says of a stack in which one thing after the other breaks, told in order.
 jest.setTimeout(180_000);
@@ -25,10 +25,7 @@ beforeAll(async () => {
     dnsPort: 19620,
     servers: 1,
     clients: 1,
-    services: (TEST_STACK["services"] as { name: string; hostPort?: number }[]).map((service) => ({
-      ...service,
-      ...(service.hostPort === undefined ? {} : { hostPort: 19100 }),
-    })),
+    services: servicesAt(19100),
   });
 });
 

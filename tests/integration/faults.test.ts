@@ -14,12 +14,12 @@ import { setTimeout as sleep } from "node:timers/promises";
 import { table } from "../../bench/report";
 import { ConsulApi } from "../../scripts/consul-api";
 import { isHealthy, readDatacenter } from "../../scripts/datacenter";
-import { docker, dockerLines, expectSuccess, run } from "./command";
+import { docker, dockerLines, expectSuccess, run, signal } from "./command";
 import { checks } from "./consul";
 import { eventually } from "./eventually";
 import { products } from "./gateway";
 import { type LoadReport, underLoad } from "./load";
-import { TEST_STACK, TestStack, type Outputs } from "./test-stack";
+import { servicesAt, TEST_STACK, TestStack, type Outputs } from "./test-stack";
 
 // What callers of the gateway see while something breaks behind it, or is replaced: nothing.
 jest.setTimeout(300_000);
@@ -36,10 +36,7 @@ const SETTINGS = {
   subnet: "10.92.0.0/24",
   httpPort: 19501,
   dnsPort: 19601,
-  services: (TEST_STACK["services"] as { name: string; hostPort?: number }[]).map((service) => ({
-    ...service,
-    ...(service.hostPort === undefined ? {} : { hostPort: 19081 }),
-  })),
+  services: servicesAt(19081),
 };
 
 let project: string;
@@ -110,28 +107,24 @@ async function keepLogs(name: string): Promise<void> {
   writeFileSync(`artifacts/faults-${name.replaceAll(" ", "-")}.log`, logs.flat().sort().join("\n"));
 }
 
-async function signal(name: string, signal: NodeJS.Signals): Promise<void> {
-  process.kill(Number(await docker("inspect", "-f", "{{.State.Pid}}", CONTAINER(name))), signal);
-}
-
 describe("no call fails", () => {
   it("while nothing happens", () => expectNoFailure("nothing", () => Promise.resolve()));
 
   it("when an instance is killed", () =>
     expectNoFailure("instance killed", async () => {
-      await signal("pricing-1", "SIGKILL");
-      await signal("catalog-2", "SIGKILL");
+      await signal(CONTAINER("pricing-1"), "SIGKILL");
+      await signal(CONTAINER("catalog-2"), "SIGKILL");
     }));
 
   it("when an instance stands still", () =>
     expectNoFailure("instance paused", async () => {
-      await signal("pricing-2", "SIGSTOP");
-      await signal("catalog-1", "SIGSTOP");
+      await signal(CONTAINER("pricing-2"), "SIGSTOP");
+      await signal(CONTAINER("catalog-1"), "SIGSTOP");
       try {
         await sleep((SECONDS - 3) * 1_000);
       } finally {
-        await signal("pricing-2", "SIGCONT");
-        await signal("catalog-1", "SIGCONT");
+        await signal(CONTAINER("pricing-2"), "SIGCONT");
+        await signal(CONTAINER("catalog-1"), "SIGCONT");
       }
     }));
 
@@ -165,7 +158,7 @@ describe("no call fails", () => {
   it("when the leader is killed", () =>
     expectNoFailure("leader killed", async () => {
       const { members } = await readDatacenter(consul);
-      await signal(members.find(({ leader }) => leader)?.name ?? "", "SIGKILL");
+      await signal(CONTAINER(members.find(({ leader }) => leader)?.name ?? ""), "SIGKILL");
     }));
 
   it("when all servers are away for 20 s", () =>

@@ -11,7 +11,7 @@ import { checks } from "./consul";
 import { eventually } from "./eventually";
 import { Caller, products } from "./gateway";
 import { handshake, logOf, plainRpc, reachable, removeAgent, startAgent } from "./intruder";
-import { TEST_STACK, TestStack, type Outputs } from "./test-stack";
+import { servicesAt, TEST_STACK, TestStack, type Outputs } from "./test-stack";
 import { Writer } from "./writer";
 
 // Attacks on one stack, which serves its API by HTTPS; then its secrets are rotated under load.
@@ -36,10 +36,7 @@ beforeAll(async () => {
     httpPort: 19500,
     dnsPort: 19600,
     https: true,
-    services: (TEST_STACK["services"] as { hostPort?: number }[]).map((service) => ({
-      ...service,
-      ...(service.hostPort === undefined ? {} : { hostPort: 19080 }),
-    })),
+    services: servicesAt(19080),
   });
   expectSuccess(await stack.up());
   outputs = await stack.outputs();

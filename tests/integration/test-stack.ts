@@ -32,6 +32,16 @@ export const TEST_STACK: StackFile = {
   ],
 };
 
+/** The same services with the gateway at another port of the host, for a stack beside others. */
+export function servicesAt(
+  hostPort: number,
+): (Readonly<Record<string, unknown>> & { readonly name: string })[] {
+  return (TEST_STACK["services"] as { name: string; hostPort?: number }[]).map((service) => ({
+    ...service,
+    ...(service.hostPort === undefined ? {} : { hostPort }),
+  }));
+}
+
 /** Outputs of the stack, as far as the tests use them. */
 export interface Outputs {
   readonly uiUrl: string;

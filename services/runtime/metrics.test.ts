@@ -58,6 +58,7 @@ test("calls, attempts, ejections, instances and the age of the view are counted"
     'discovery_ejections_total{target="pricing"} 1',
     'discovery_instances{target="pricing",state="passing"} 1',
     'discovery_instances{target="pricing",state="warning"} 1',
+    'discovery_instances{target="pricing",state="critical"} 0',
     'discovery_instances{target="pricing",state="ejected"} 1',
     'discovery_view_age_seconds{target="pricing"} 0',
   ]);

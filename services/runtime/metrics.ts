@@ -66,15 +66,15 @@ export class ServiceMetrics implements CallMetrics {
     const ejected = this.#ejected;
     new Gauge({
       name: "discovery_instances",
-      help: "Known instances, by state: passing, warning; ejected ones are among these.",
+      help: "Known instances, by state: passing, warning, critical; ejected ones are among these.",
       labelNames: ["target", "state"],
       registers,
       collect() {
         this.reset();
         for (const [target, { instances }] of views()) {
-          const warning = instances.filter(({ status }) => status === "warning").length;
-          this.set({ target, state: "passing" }, instances.length - warning);
-          this.set({ target, state: "warning" }, warning);
+          for (const state of ["passing", "warning", "critical"]) {
+            this.set({ target, state }, instances.filter(({ status }) => status === state).length);
+          }
         }
         ejected.forEach((count, target) => {
           this.set({ target, state: "ejected" }, count());

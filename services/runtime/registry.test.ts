@@ -25,7 +25,11 @@ function entry(id: string, address = "10.0.0.1", more: object = {}, ...states: s
   return {
     Node: { Node: `node-${id}`, Address: "10.0.0.9" },
     Service: { ID: id, Address: address, Port: 8080, ...more },
-    Checks: (states.length === 0 ? ["passing"] : states).map((Status) => ({ Status })),
+    Checks: (states.length === 0 ? ["passing"] : states).map((state) =>
+      state === "maintenance"
+        ? { CheckID: `_service_maintenance:${id}`, Status: "critical" }
+        : { CheckID: `${id}:/ready`, Status: state },
+    ),
   };
 }
 
@@ -116,6 +120,29 @@ test("an instance counts by the worst of its checks, with the weight for that", 
   ]);
 });
 
+test("where no instance is better, the critical ones are called, but none that is in maintenance or weighs nothing", async () => {
+  await setUp(
+    { index: 5, body: [entry("a"), entry("b", "10.0.0.1", {}, "critical")] },
+    {
+      index: 6,
+      body: [
+        entry("a", "10.0.0.1", { Weights: { Passing: 10, Warning: 2 } }, "critical", "warning"),
+        entry("b", "10.0.0.1", {}, "critical"),
+        entry("c", "10.0.0.1", {}, "critical", "maintenance"),
+        entry("d", "10.0.0.1", { Weights: { Passing: 1, Warning: 0 } }, "warning"),
+      ],
+    },
+  );
+  const view = registry.follow({ service: "catalog" });
+  await view.first;
+  expect(ids(view)).toEqual(["a"]);
+  await until(() => agent.queries.length === 3);
+  expect(view.instances).toMatchObject([
+    { id: "a", weight: 10, status: "critical" },
+    { id: "b", weight: 1, status: "critical" },
+  ]);
+});
+
 test("tags and metadata choose among the instances, by the same watch", async () => {
   await setUp({
     index: 5,
@@ -192,7 +219,8 @@ test("10,000 instances are taken in", async () => {
 });
 
 test("it is ready once every followed service has had an instance, and stays so", async () => {
-  await setUp({ index: 5, body: [] }, { index: 6, body: [entry("a")] }, { index: 7, body: [] });
+  const critical = entry("a", "10.0.0.1", {}, "critical");
+  await setUp({ index: 5, body: [critical] }, { index: 6, body: [entry("a")] }, { index: 7, body: [] });
   expect(registry.isReady()).toBe(true);
   const view = registry.follow({ service: "catalog" });
   await view.first;

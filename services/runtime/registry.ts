@@ -29,8 +29,11 @@ export interface Instance {
   readonly port: number;
   /** Share of the calls in relation to the other instances', as the registration says for the state of its checks. */
   readonly weight: number;
-  /** The worse of its checks: a warning is to be called as well, with a weight of its own. */
-  readonly status: "passing" | "warning";
+  /**
+   * The worst of its checks: a warning is to be called as well, with a weight of its own. Critical ones are here only
+   * where no instance is better.
+   */
+  readonly status: "passing" | "warning" | "critical";
   readonly tags: readonly string[];
   readonly meta: Readonly<Record<string, string>>;
 }
@@ -124,7 +127,7 @@ class FollowedService implements View {
           return;
         }
         this.instances = instances;
-        this.wasFound ||= instances.length > 0;
+        this.wasFound ||= instances.some(({ status }) => status !== "critical");
         log.info({ target: service, instances: instances.map(({ id }) => id) }, "instances");
         this.#listeners.forEach((listener) => {
           listener();
@@ -191,20 +194,27 @@ const healthEntries = z.array(
       Meta: z.record(z.string(), z.string()).nullish(),
       Weights: z.object({ Passing: z.number().int(), Warning: z.number().int() }).nullish(),
     }),
-    Checks: z.array(z.object({ Status: z.string() })),
+    Checks: z.array(z.object({ CheckID: z.string(), Status: z.string() })),
   }),
 );
 
-/** Without those that Consul would not name either: a check that is critical, or in maintenance. */
+/** Consul's own checks that put a node or a service out of use. */
+const maintenance = /^_(node|service)_maintenance/;
+
+/**
+ * The instances that pass or warn, as Consul would name them. Where there are none, the critical ones: a check that ran
+ * at the wrong moment, or a monitor that is out of breath, must not cut off a service that answers. In maintenance, or
+ * with a weight of 0, an instance is never called.
+ */
 function toInstances(value: unknown): Instance[] {
-  return healthEntries
+  const all = healthEntries
     .parse(value)
     .flatMap(({ Node, Service, Checks }): Instance[] => {
       const states = new Set(Checks.map(({ Status }) => Status));
-      const status = states.has("warning") ? "warning" : "passing";
+      const status = (["critical", "warning"] as const).find((state) => states.has(state)) ?? "passing";
       const { Passing = 1, Warning = 1 } = Service.Weights ?? {};
-      const weight = status === "passing" ? Passing : Warning;
-      return [...states].some((state) => state !== "passing" && state !== "warning") || weight < 1
+      const weight = status === "warning" ? Warning : Passing;
+      return weight < 1 || Checks.some(({ CheckID }) => maintenance.test(CheckID))
         ? []
         : [
             {
@@ -221,4 +231,6 @@ function toInstances(value: unknown): Instance[] {
           ];
     })
     .sort((a, b) => (a.id < b.id ? -1 : 1));
+  const well = all.filter(({ status }) => status !== "critical");
+  return well.length > 0 ? well : all;
 }

@@ -4,6 +4,8 @@ import { products } from "./gateway";
 /** How the calls of a time went. */
 export interface LoadReport {
   readonly calls: number;
+  readonly failed: number;
+  /** What the failed calls got: a line for each answer, with how often and when, in seconds from the beginning. */
   readonly failures: readonly string[];
   /** Latencies in milliseconds: half of the calls were as fast, 99 of 100, and all. */
   readonly p50: number;
@@ -14,7 +16,8 @@ export interface LoadReport {
 /** Calls the gateway so many times a second, whether the calls before have been answered or not. */
 export class Load {
   readonly #latencies: number[] = [];
-  readonly #failures: string[] = [];
+  readonly #failures = new Map<string, number[]>();
+  readonly #startedAt = performance.now();
   readonly #open = new Set<Promise<void>>();
   readonly #timer: NodeJS.Timeout;
 
@@ -32,12 +35,20 @@ export class Load {
     await Promise.all(this.#open);
     const sorted = this.#latencies.sort((a, b) => a - b);
     const at = (share: number) => Math.round(sorted[Math.floor(share * (sorted.length - 1))] ?? 0);
-    return { calls: sorted.length, failures: this.#failures, p50: at(0.5), p99: at(0.99), max: at(1) };
+    const failures = [...this.#failures].map(
+      ([error, seconds]) =>
+        `${seconds.length} times, ${seconds[0]?.toFixed(1)} to ${seconds.at(-1)?.toFixed(1)} s: ${error}`,
+    );
+    const failed = [...this.#failures.values()].flat().length;
+    return { calls: sorted.length, failed, failures, p50: at(0.5), p99: at(0.99), max: at(1) };
   }
 
   async #call(gatewayUrl: string): Promise<void> {
     const startedAt = performance.now();
-    await products(gatewayUrl).catch((error: unknown) => this.#failures.push(String(error)));
+    await products(gatewayUrl).catch((error: unknown) => {
+      const seconds = this.#failures.get(String(error)) ?? [];
+      this.#failures.set(String(error), [...seconds, (startedAt - this.#startedAt) / 1_000]);
+    });
     this.#latencies.push(performance.now() - startedAt);
   }
 }

@@ -80,10 +80,11 @@ export = async () => {
       ),
   );
 
-  return {
+  // Pulumi warns of outputs without a value.
+  return defined({
     uiUrl: pulumi.interpolate`${datacenter.httpApiUrl}/ui`,
     httpApiUrl: datacenter.httpApiUrl,
-    ...gatewayUrl(services),
+    gatewayUrl: services.find(({ name }) => name === "gateway")?.url,
     dnsAddress: datacenter.dnsAddress,
     datacenter: settings.datacenter,
     caCertificate: keys?.caCertificate,
@@ -92,11 +93,9 @@ export = async () => {
     snapshots: settings.snapshots,
     members: datacenter.members,
     services: Object.fromEntries(services.map((service) => [service.name, service.instances])),
-  };
+  });
 };
 
-/** The output of the service called gateway, in stacks that have one. */
-function gatewayUrl(services: readonly Service[]): { gatewayUrl?: pulumi.Output<string | undefined> } {
-  const gateway = services.find((service) => service.name === "gateway");
-  return gateway === undefined ? {} : { gatewayUrl: gateway.url };
+function defined<T extends object>(outputs: T): T {
+  return Object.fromEntries(Object.entries(outputs).filter(([, value]) => value !== undefined)) as T;
 }

@@ -1,0 +1,56 @@
+import { execFile } from "node:child_process";
+import { writeFile } from "node:fs/promises";
+import { parseArgs } from "node:util";
+import { planned, type PreviewOutput } from "./preview/plan";
+import { markdown, text } from "./preview/render";
+import { previewReport, type Verdict } from "./preview/report";
+import { defaultBase, imageChanges } from "./preview/sources";
+import { main, PULUMI, stackName } from "./stack";
+
+const EXIT_CODES: Readonly<Record<Verdict, number>> = { nothing: 0, failed: 1, changes: 2, dangerous: 3 };
+
+// npm run preview [-- --markdown FILE] [--base REF] [PULUMI OPTIONS]: what pulumi up would do, for a reviewer.
+// Exits with 0 when nothing changes, 2 when something does, 3 when that is dangerous, 1 when the preview failed.
+main(async () => {
+  const { file, base, options } = readArguments(process.argv.slice(2));
+  const { output, failed } = await preview(options);
+  const images = await imageChanges(planned(output), base ?? (await defaultBase()));
+  const report = previewReport(await stackName(), output, failed, images);
+  console.log(text(report));
+  if (file !== undefined) await writeFile(file, `${markdown(report)}\n`);
+  return EXIT_CODES[report.verdict];
+});
+
+function readArguments(args: readonly string[]) {
+  const { values, tokens } = parseArgs({
+    args: [...args],
+    options: { markdown: { type: "string" }, base: { type: "string" } },
+    strict: false,
+    tokens: true,
+  });
+  const own = tokens.filter((token) => token.kind === "option" && ["markdown", "base"].includes(token.name));
+  const taken = new Set(
+    own.flatMap((token) =>
+      token.kind === "option" && token.inlineValue === false ? [token.index, token.index + 1] : [token.index],
+    ),
+  );
+  return {
+    file: values.markdown as string | undefined,
+    base: values.base as string | undefined,
+    options: args.filter((_, index) => !taken.has(index)),
+  };
+}
+
+/** Pulumi's own preview; it fails with what it wrote where that is no plan. */
+async function preview(options: readonly string[]): Promise<{ output: PreviewOutput; failed: boolean }> {
+  const args = ["preview", "--json", "--show-sames", "--suppress-progress", ...options];
+  return new Promise((resolve, reject) => {
+    execFile(PULUMI, args, { maxBuffer: 512 * 1024 * 1024 }, (error, stdout, stderr) => {
+      try {
+        resolve({ output: JSON.parse(stdout) as PreviewOutput, failed: error !== null });
+      } catch {
+        reject(new Error(stderr.trim().replace(/^error: /, "") || "pulumi preview wrote nothing"));
+      }
+    });
+  });
+}

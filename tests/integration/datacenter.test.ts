@@ -1,12 +1,15 @@
 import { Resolver } from "node:dns/promises";
-import { mkdirSync } from "node:fs";
+import { appendFileSync, mkdirSync, rmSync } from "node:fs";
+import { dirname, join } from "node:path";
 import { chromium } from "playwright-core";
 import { ConsulApi } from "../../scripts/consul-api";
 import { isHealthy, readDatacenter, type DatacenterStatus } from "../../scripts/datacenter";
-import { docker, dockerLines, expectSuccess, signal } from "./command";
+import { docker, dockerLines, expectSuccess, run, signal } from "./command";
 import { checks, deregister, instanceCheck } from "./consul";
 import { eventually } from "./eventually";
 import { products, servers } from "./gateway";
+import { CHANGES, comparable, expectedReport } from "./previews";
+import { copyOfTheProject } from "./project";
 import { TEST_STACK, TestStack, type Outputs } from "./test-stack";
 import { Writer } from "./writer";
 
@@ -119,6 +122,30 @@ describe("a second run", () => {
   it("finds nothing to change after a refresh", async () => {
     expectSuccess(await stack.refresh());
     expectSuccess(await stack.previewExpectingNoChanges());
+  });
+});
+
+describe("the report of a preview, which needs no engine", () => {
+  let project: string;
+
+  beforeAll(async () => {
+    project = copyOfTheProject();
+    await commit(project, "begin");
+    await commit(project, "go on");
+  });
+
+  afterAll(() => {
+    rmSync(project, { recursive: true, force: true });
+  });
+
+  it.each(CHANGES)("tells what a change does: $name", async ({ name, settings, program }) => {
+    if (program !== undefined) {
+      mkdirSync(dirname(join(project, program.file)), { recursive: true });
+      appendFileSync(join(project, program.file), `${program.line}\n`);
+      await commit(project, `services: ${name}`);
+    }
+    const { code, output } = await stack.previewReport(project, settings, "--base", "HEAD~1");
+    expect(comparable(`${output}exit code ${code}\n`)).toBe(expectedReport(name));
   });
 });
 
@@ -325,6 +352,15 @@ describe("destroy", () => {
     expect(await everything()).toEqual(before);
   });
 });
+
+/** Commits all that there is in the folder. */
+async function commit(folder: string, subject: string): Promise<void> {
+  const identity = ["-c", "user.name=test", "-c", "user.email=test@localhost"];
+  const git = (...args: string[]) => run("git", ["-C", folder, ...identity, ...args]);
+  expectSuccess(await git("init", "--quiet"));
+  expectSuccess(await git("add", "--all"));
+  expectSuccess(await git("commit", "--quiet", "--allow-empty", "-m", subject));
+}
 
 /** All containers, volumes and networks of the engine, and the images with a name. */
 async function everything(): Promise<string[]> {

@@ -42,6 +42,11 @@ export function servicesAt(
   }));
 }
 
+function stackFile(settings: StackFile): string {
+  const config = Object.entries(settings).map(([key, value]) => [`consul-docker:${key}`, value]);
+  return JSON.stringify({ config: Object.fromEntries(config) as object });
+}
+
 /** Outputs of the stack, as far as the tests use them. */
 export interface Outputs {
   readonly uiUrl: string;
@@ -90,10 +95,7 @@ export class TestStack {
 
   /** Writes the stack file. */
   async configure(settings: StackFile): Promise<void> {
-    const config = Object.fromEntries(
-      Object.entries(settings).map(([key, value]) => [`consul-docker:${key}`, value]),
-    );
-    await writeFile(this.file, JSON.stringify({ config }));
+    await writeFile(this.file, stackFile(settings));
   }
 
   /** Brings the stack up without the preview before; further options may follow. */
@@ -135,6 +137,15 @@ export class TestStack {
   /** Previews; fails on any change. */
   previewExpectingNoChanges(): Promise<Result> {
     return this.pulumi("preview", "--diff", "--expect-no-changes", "--config-file", this.file);
+  }
+
+  /** What the settings would change, reported by the program in the folder; without an engine. */
+  async previewReport(project: string, settings: StackFile, ...options: readonly string[]): Promise<Result> {
+    const other = join(this.folder, "Pulumi.other.yaml");
+    await writeFile(other, stackFile(settings));
+    // Not by npm, whose set-up would see to the packages of a project that has none of its own.
+    const args = ["scripts/preview.ts", "--config-file", other, ...options];
+    return run("node_modules/.bin/tsx", args, { ...this.env, DOCKER_HOST: "unix:///nowhere" }, project);
   }
 
   /** Destroys everything of the stack. */

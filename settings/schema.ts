@@ -104,9 +104,9 @@ export const snapshots = z
 
 /** Every setting of the stack file. */
 export const shape = {
-  /** Consul datacenter. @default dc1 */
+  /** Name of the Consul datacenter. @default dc1 */
   datacenter: name().default("dc1"),
-  /** Raft voters. @default 3 */
+  /** Servers, all of them raft voters; 3 survive the loss of one, 5 of two. @default 3 */
   servers: z.literal([1, 3, 5], "1, 3 or 5").default(3),
   /** Client agents; the first one publishes the HTTP API, the UI and DNS. @default 2 */
   clients: integer(1, MAX_CLIENTS).default(2),
@@ -116,7 +116,7 @@ export const shape = {
   allowDowngrade: truth().default(false),
   /** Tag of the image hashicorp/consul-esm. @default 0.9.1 */
   monitorVersion: version().default("0.9.1"),
-  /** Tag of the image node. @default 24-slim */
+  /** Tag of the image node, on which the services' images are built. @default 24-slim */
   nodeVersion: version().default("24-slim"),
   /** Addresses of the datacenter's network. @default 10.87.0.0/24 */
   subnet: z
@@ -135,7 +135,7 @@ export const shape = {
   apiNames: strings(/^[a-z0-9]([a-z0-9.-]{0,251}[a-z0-9])?$/, HOST).default([]),
   /** Turns encryption, certificates and access control off, for experiments; on loopback only. @default false */
   insecure: truth().default(false),
-  /** Gossip key of one's own, 32 bytes in base64; secret. @default made once, at the first up */
+  /** Gossip key of one's own; secret. @default made once, at the first up */
   gossipKey: text(/^[A-Za-z0-9+/]{43}=$/, "32 bytes in base64, as consul keygen prints them").optional(),
   /** Management token of one's own; secret. @default made once, at the first up */
   managementToken: z.uuid("a UUID").optional(),
@@ -145,11 +145,11 @@ export const shape = {
   caKey: privateKey().optional(),
   /** The servers' certificate, for server.DATACENTER.consul. @default issued once by the authority */
   serverCertificate: certificate().optional(),
-  /** Private key of the servers' certificate; secret. */
+  /** Private key of the servers' certificate; secret. @default made with the certificate */
   serverKey: privateKey().optional(),
   /** Certificate of the HTTPS API. @default issued once by the authority */
   apiCertificate: certificate().optional(),
-  /** Private key of the HTTPS API's certificate; secret. */
+  /** Private key of the HTTPS API's certificate; secret. @default made with the certificate */
   apiKey: privateKey().optional(),
   /** Memory limit of a server in MiB. @default 512 */
   serverMemoryMb: memory().default(512),

@@ -1,14 +1,4 @@
-import {
-  cpSync,
-  mkdirSync,
-  mkdtempSync,
-  readdirSync,
-  readFileSync,
-  rmSync,
-  symlinkSync,
-  writeFileSync,
-} from "node:fs";
-import { tmpdir } from "node:os";
+import { mkdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { table } from "../../bench/report";
@@ -19,6 +9,7 @@ import { checks } from "./consul";
 import { eventually } from "./eventually";
 import { products } from "./gateway";
 import { type LoadReport, underLoad } from "./load";
+import { copyOfTheProject } from "./project-copy";
 import { servicesAt, TEST_STACK, TestStack, type Outputs } from "./test-stack";
 
 // What callers of the gateway see while something breaks behind it, or is replaced: nothing.
@@ -204,26 +195,6 @@ function summary(): string {
       ...[calls, failures.length, p50, p99, max].map(String),
     ]),
   );
-}
-
-/** What `pulumi up` reads of this project, so that a test can change a service. */
-function copyOfTheProject(): string {
-  const copy = mkdtempSync(join(tmpdir(), "consul-docker-project-"));
-  for (const path of [
-    "Pulumi.yaml",
-    "package.json",
-    "package-lock.json",
-    "tsconfig.json",
-    "program.js",
-    ...readdirSync(".").filter((file) => file.endsWith(".ts")),
-    "settings",
-    "components",
-    "services",
-    "scripts",
-  ])
-    cpSync(path, join(copy, path), { recursive: true });
-  symlinkSync(join(process.cwd(), "node_modules"), join(copy, "node_modules"));
-  return copy;
 }
 
 /** One more instance of pricing, which passes every other call on to a real one, and answers the rest with 500. */

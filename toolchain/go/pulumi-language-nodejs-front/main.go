@@ -40,7 +40,7 @@ func main() {
 	)
 	go stopOnSignal(genuine)
 	if len(os.Args) > 1 {
-		go stopWithEngine(os.Args[len(os.Args)-1], genuine)
+		go stopWithEngine(os.Args[len(os.Args)-1])
 	}
 
 	// The CLI reads the port from the first line.
@@ -59,8 +59,8 @@ func stopOnSignal(genuine *host) {
 	os.Exit(0)
 }
 
-// stopWithEngine ends this process when the engine at address is gone, which may have been killed.
-func stopWithEngine(address string, genuine *host) {
+// stopWithEngine ends this process, and what it started with it, when the engine at address is gone, as after a kill.
+func stopWithEngine(address string) {
 	engine, err := grpc.NewClient("passthrough:///"+address,
 		grpc.WithTransportCredentials(insecure.NewCredentials()), grpc.WithIdleTimeout(0))
 	if err != nil {
@@ -77,6 +77,5 @@ func stopWithEngine(address string, genuine *host) {
 	}
 	cancel()
 	engine.WaitForStateChange(context.Background(), connectivity.Ready)
-	genuine.stop()
 	os.Exit(0)
 }

@@ -8,7 +8,8 @@ const named = { name: "rule", description: "A rule." };
 function handedOver(target: object): Record<string, unknown> {
   return new Proxy(target as Record<string, unknown>, {
     get: (holder, key: string) => {
-      const value = holder[key] instanceof Secret ? holder[key].value : holder[key];
+      const given = holder[key];
+      const value: unknown = given instanceof Secret ? given.value : given;
       if (value === "unknown") throw new Error("can't be known during preview");
       return typeof value === "object" && value !== null ? handedOver(value) : value;
     },

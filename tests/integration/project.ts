@@ -16,6 +16,7 @@ export function copyOfTheProject(): string {
     "settings",
     "components",
     "services",
+    "policy",
     "scripts",
     "bench",
     ".build",

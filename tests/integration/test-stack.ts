@@ -134,6 +134,11 @@ export class TestStack {
     );
   }
 
+  /** Previews; further options may follow. */
+  preview(...options: readonly string[]): Promise<Result> {
+    return this.pulumi("preview", "--config-file", this.file, ...options);
+  }
+
   /** Previews; fails on any change. */
   previewExpectingNoChanges(): Promise<Result> {
     return this.pulumi("preview", "--diff", "--expect-no-changes", "--config-file", this.file);

@@ -239,6 +239,29 @@ describe("setup on a machine that has everything", () => {
   });
 });
 
+describe("setup with a CLI that is there", () => {
+  const script = "pulumi-resource-pulumi-nodejs";
+
+  beforeEach(() => {
+    cpSync(join(project, "toolchain/pulumi", script), join(root, "toolchain/pulumi", script));
+    cpSync(join(project, "toolchain/pulumi", script), join(home, ".pulumi/bin", script));
+  });
+
+  test("has the front of the language host built for the toolchain's own CLI, which once came without", () => {
+    expect(setup().calls).toContain("toolchain nodejs-front");
+  });
+
+  test("has nothing built where the front is there", () => {
+    writeFileSync(join(home, ".pulumi/bin/genuine-language-nodejs"), "");
+    expect(setup()).toMatchObject({ status: 0, lines: [] });
+  });
+
+  test("leaves the language host of an official CLI alone", () => {
+    writeFileSync(join(home, ".pulumi/bin", script), "#!/bin/sh\n# another one\n");
+    expect(setup()).toMatchObject({ status: 0, lines: [] });
+  });
+});
+
 describe("setup on a fresh machine", () => {
   test("takes the official routes when connected", () => {
     makeFresh();

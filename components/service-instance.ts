@@ -136,7 +136,7 @@ export class ServiceInstance extends pulumi.ComponentResource {
         checks: args.checks.map((check) => catalogCheck(name, args.port, check)),
       },
       // The provider leaves a check that is no longer declared in the catalog, so another set of them is another entry.
-      { ...registered, dependsOn: this.container, replaceOnChanges: ["checks[*].checkId"] },
+      { ...registered, dependsOn: this.container, replaceOnChanges: ["checks"] },
     );
 
     this.name = name;

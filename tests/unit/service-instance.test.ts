@@ -191,7 +191,7 @@ describe("the registration", () => {
       provider: "consul.Provider orders-1-provider",
       deletedWith: "docker.Volume orders-1-store",
       deleteBeforeReplace: true,
-      replaceOnChanges: ["checks[*].checkId"],
+      replaceOnChanges: ["checks"],
     });
   });
 

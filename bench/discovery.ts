@@ -5,7 +5,7 @@ import { cpus } from "node:os";
 import { promisify } from "node:util";
 import { execFile } from "node:child_process";
 import { setTimeout as sleep } from "node:timers/promises";
-import { median, spread, table } from "./report";
+import { median, spread, table, type Report } from "./report";
 import type { Measured } from "./discovery/load";
 
 /** The image of the agent, as the stack uses it. */
@@ -26,7 +26,7 @@ const execute = promisify(execFile);
 const children: ChildProcess[] = [];
 
 /** What discovery costs a caller: each way in turn, so that whatever else the machine does meets all of them. */
-export async function benchDiscovery(): Promise<string> {
+export async function benchDiscovery(): Promise<Report> {
   try {
     const consul = await startConsul();
     const ports = await freePorts(3);
@@ -69,7 +69,7 @@ export async function benchDiscovery(): Promise<string> {
       port: victim?.pid ?? 0,
       name: `pricing-${ports[0]}`,
     });
-    return report(rounds, watches, death);
+    return { markdown: report(rounds, watches, death) };
   } finally {
     children.forEach((child) => child.kill("SIGKILL"));
     await execute("docker", ["rm", "-fv", NAME]).catch(() => undefined);

@@ -1,3 +1,11 @@
+/** What a bench leaves in docs/. */
+export interface Report {
+  /** Its table, in Markdown. */
+  readonly markdown: string;
+  /** Its plot. @default none */
+  readonly svg?: string;
+}
+
 /** The middle of the values; of an even number of them, the higher of the two in the middle. */
 export function median(values: readonly number[]): number {
   return [...values].sort((a, b) => a - b)[Math.floor(values.length / 2)] ?? Number.NaN;

@@ -1,21 +1,30 @@
 import { writeFile } from "node:fs/promises";
 import { benchDiscovery } from "../bench/discovery";
+import { benchPreview } from "../bench/preview";
+import { benchUp } from "../bench/up";
+import type { Report } from "../bench/report";
+import { main } from "./stack";
 
-const BENCHES: Readonly<Record<string, () => Promise<string>>> = { discovery: benchDiscovery };
+const BENCHES: Readonly<Record<string, () => Promise<Report>>> = {
+  discovery: benchDiscovery,
+  preview: benchPreview,
+  up: benchUp,
+};
 
-// npm run bench -- NAME: measures, prints a table and keeps it in docs/.
-void run(process.argv[2]).then((code) => {
-  process.exitCode = code;
-});
-
-async function run(name: string | undefined): Promise<number> {
-  const bench = name === undefined ? undefined : BENCHES[name];
-  if (bench === undefined) {
-    console.error(`error: npm run bench -- ${Object.keys(BENCHES).join(" | ")}`);
-    return 1;
+// npm run bench [-- NAME...]: measures, prints a table and keeps it in docs/, with a plot of it.
+main(async () => {
+  const names = process.argv.length > 2 ? process.argv.slice(2) : Object.keys(BENCHES);
+  const benches = names.map((name) => {
+    const bench = BENCHES[name];
+    if (bench === undefined)
+      throw new Error(`there is no bench ${name}; there are ${Object.keys(BENCHES).join(", ")}`);
+    return { name, bench };
+  });
+  for (const { name, bench } of benches) {
+    const { markdown, svg } = await bench();
+    console.log(markdown);
+    await writeFile(`docs/bench-${name}.md`, markdown);
+    if (svg !== undefined) await writeFile(`docs/bench-${name}.svg`, svg);
   }
-  const report = await bench();
-  console.log(report);
-  await writeFile(`docs/bench-${name ?? ""}.md`, report);
   return 0;
-}
+});

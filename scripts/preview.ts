@@ -7,6 +7,8 @@ import { previewReport, type Verdict } from "./preview/report";
 import { defaultBase, imageChanges } from "./preview/sources";
 import { main, PULUMI, stackName } from "./stack";
 
+const POLICIES = "policy";
+
 const EXIT_CODES: Readonly<Record<Verdict, number>> = { nothing: 0, failed: 1, changes: 2, dangerous: 3 };
 
 // npm run preview [-- --markdown FILE] [--base REF] [PULUMI OPTIONS]: what pulumi up would do, for a reviewer.
@@ -43,7 +45,15 @@ function readArguments(args: readonly string[]) {
 
 /** Pulumi's own preview; it fails with what it wrote where that is no plan. */
 async function preview(options: readonly string[]): Promise<{ output: PreviewOutput; failed: boolean }> {
-  const args = ["preview", "--json", "--show-sames", "--suppress-progress", ...options];
+  const args = [
+    "preview",
+    "--json",
+    "--show-sames",
+    "--suppress-progress",
+    "--policy-pack",
+    POLICIES,
+    ...options,
+  ];
   return new Promise((resolve, reject) => {
     execFile(PULUMI, args, { maxBuffer: 512 * 1024 * 1024 }, (error, stdout, stderr) => {
       try {

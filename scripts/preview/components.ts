@@ -53,7 +53,10 @@ function reasons({ before, after, replacedFor }: PlannedResource): string[] {
 
 /** An agent's configuration, the environment, checks and keys need no word about where they are passed. */
 function readable(path: string): string {
-  return path.replace(/^envs\.(CONSUL_LOCAL_CONFIG\.|CONFIG\.)?/, "").replace(/^checks\.[^:]*:/, "check ").replace(/^keys\./, "");
+  return path
+    .replace(/^envs\.(CONSUL_LOCAL_CONFIG\.|CONFIG\.)?/, "")
+    .replace(/^checks\.[^:]*:/, "check ")
+    .replace(/^keys\./, "");
 }
 
 /** What callers, writers and data see of a change. */

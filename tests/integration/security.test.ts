@@ -613,10 +613,8 @@ describe("rotation under load", () => {
     expectSuccess(await stack.previewExpectingNoChanges());
   }
 
-  it("replaces the gossip key, and goes on where it was cut off", async () => {
+  it("replaces the gossip key", async () => {
     const old = await gossipKey();
-    await stack.rotate("gossip", "step 2 of 4");
-    await stack.cancel();
     expectSuccess(await stack.rotate("gossip"));
     const [ring] =
       await consul.get<[{ Keys: Record<string, number>; PrimaryKeys: Record<string, number> }]>(
@@ -646,7 +644,7 @@ describe("rotation under load", () => {
     await expectNoFailure();
   });
 
-  it("replaces every token, and revokes the old ones", async () => {
+  it("replaces every token and revokes the old ones, and goes on where it was cut off", async () => {
     const old = secretsOf(await stack.exported());
     await stack.rotate("tokens", "step 2 of 3");
     await stack.cancel();

@@ -153,6 +153,11 @@ export class TestStack {
     return run("node_modules/.bin/tsx", args, { ...this.env, DOCKER_HOST: "unix:///nowhere" }, project);
   }
 
+  /** Reports what differs between the real world and the state. */
+  drift(): Promise<Result> {
+    return this.npm("drift", "--config-file", this.file);
+  }
+
   /** Destroys everything of the stack. */
   destroy(): Promise<Result> {
     return this.pulumi(

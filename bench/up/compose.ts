@@ -14,7 +14,6 @@ export interface Deployed {
       readonly Test: readonly string[];
       readonly Interval: number;
       readonly Timeout: number;
-      readonly Retries: number;
     };
   };
   readonly HostConfig: {
@@ -114,9 +113,8 @@ function service(container: Deployed, waitsFor: readonly string[]): object {
             test: literal(health.Test),
             interval: seconds(health.Interval),
             timeout: seconds(health.Timeout),
-            retries: health.Retries,
-            // Pulumi waits on when a check fails; Compose gives up, but for so long.
-            start_period: "2m",
+            // Pulumi waits on when a server is unhealthy during the first election; Compose gives up then.
+            retries: 60,
           },
         }),
     depends_on: Object.fromEntries(waitsFor.map((name) => [name, { condition: "service_healthy" }])),

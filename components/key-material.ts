@@ -60,8 +60,13 @@ export class KeyMaterial extends pulumi.ComponentResource {
     this.managementToken = this.#kept("management-token", args.managementToken, randomUUID);
     this.recoveryToken = this.#kept("recovery-token", undefined, randomUUID);
 
+    // A preview needs no Consul and makes no certificate: it takes what the state holds.
+    const unlessPreview = (make: () => pulumi.Input<KeyPair>): pulumi.Input<KeyPair> =>
+      pulumi.runtime.isDryRun()
+        ? (pulumi.output(pulumi.unknown) as unknown as pulumi.Output<KeyPair>)
+        : make();
     const ca = this.#kept(`ca-${datacenter}`, pairOf(args.caCertificate, args.caKey ?? ""), () =>
-      createAuthority(`Consul CA ${datacenter}`),
+      unlessPreview(() => createAuthority(`Consul CA ${datacenter}`)),
     );
     const certificate = (
       kind: string,
@@ -71,7 +76,7 @@ export class KeyMaterial extends pulumi.ComponentResource {
     ) =>
       // Other names are another certificate.
       this.#kept(`${kind}-certificate-${digest(names)}`, given, () =>
-        ca.apply((authority) => issueCertificate(authority, { names, client })),
+        unlessPreview(() => ca.apply((authority) => issueCertificate(authority, { names, client }))),
       );
     const server = certificate("server", pairOf(args.serverCertificate, args.serverKey), true, [
       `server.${datacenter}.consul`,

@@ -14,7 +14,6 @@ export interface Deployed {
       readonly Test: readonly string[];
       readonly Interval: number;
       readonly Timeout: number;
-      readonly Retries: number;
     };
   };
   readonly HostConfig: {
@@ -46,7 +45,7 @@ export function composeFile(containers: readonly Deployed[], subnet: string): ob
   const names = (role: string | undefined) =>
     running.filter((container) => roleOf(container) === role).map(({ Config }) => Config.Hostname);
   const volumes = running.flatMap(({ Mounts }) =>
-    Mounts.flatMap(({ Name, RW }) => (Name !== undefined && RW ? [Name] : [])),
+    Mounts.flatMap(({ Name, RW }) => (isNamed(Name) && RW ? [Name] : [])),
   );
   return {
     services: Object.fromEntries(
@@ -65,7 +64,7 @@ export function folders(containers: readonly Deployed[]): { container: string; p
   return containers.flatMap((container) =>
     roleOf(container) === "secrets"
       ? []
-      : container.Mounts.filter(({ Name, RW }) => Name !== undefined && !RW).map(({ Destination }) => ({
+      : container.Mounts.filter(({ Name, RW }) => isNamed(Name) && !RW).map(({ Destination }) => ({
           container: nameOf(container),
           path: Destination,
         })),
@@ -98,7 +97,7 @@ function service(container: Deployed, waitsFor: readonly string[]): object {
     stop_grace_period: `${Config.StopTimeout ?? 10}s`,
     tmpfs: Object.entries(HostConfig.Tmpfs ?? {}).map(([path, options]) => `${path}:${options}`),
     volumes: Mounts.flatMap(({ Name, Destination, RW }) =>
-      Name === undefined
+      !isNamed(Name)
         ? []
         : [RW ? `${Name}:${Destination}` : `./${nameOf(container)}${Destination}:${Destination}:ro`],
     ),
@@ -114,7 +113,8 @@ function service(container: Deployed, waitsFor: readonly string[]): object {
             test: literal(health.Test),
             interval: seconds(health.Interval),
             timeout: seconds(health.Timeout),
-            retries: health.Retries,
+            // Pulumi waits on when a server is unhealthy during the first election; Compose gives up then.
+            retries: 60,
           },
         }),
     depends_on: Object.fromEntries(waitsFor.map((name) => [name, { condition: "service_healthy" }])),
@@ -124,6 +124,11 @@ function service(container: Deployed, waitsFor: readonly string[]): object {
 /** Compose puts variables in the place of a dollar. */
 function literal(words: readonly string[] | null): string[] | undefined {
   return words?.map((word) => word.replaceAll("$", "$$$$"));
+}
+
+/** Whether a volume has a name of its own: the image asks for others, which the engine names by a hash. */
+function isNamed(name: string | undefined): name is string {
+  return name !== undefined && !/^[0-9a-f]{64}$/.test(name);
 }
 
 const seconds = (nanoseconds: number) => `${nanoseconds / 1e9}s`;

@@ -71,7 +71,7 @@ it("a Compose file says what the engine says of a container, and waits as the st
       Cmd: ["agent"],
       Entrypoint: null,
       Labels: { "consul-docker.role": role },
-      Healthcheck: { Test: ["CMD", "true"], Interval: 2e9, Timeout: 5e9, Retries: 3 },
+      Healthcheck: { Test: ["CMD", "true"], Interval: 2e9, Timeout: 5e9 },
     },
     HostConfig: {
       Memory: 1024,
@@ -98,7 +98,7 @@ it("a Compose file says what the engine says of a container, and waits as the st
         ports: ["127.0.0.1:8600:53/udp"],
         volumes: ["data:/data", "./stack-server-1/secrets:/secrets:ro"],
         networks: { default: { ipv4_address: "10.0.0.11" } },
-        healthcheck: { test: ["CMD", "true"], interval: "2s", timeout: "5s", retries: 3 },
+        healthcheck: { test: ["CMD", "true"], interval: "2s", timeout: "5s", retries: 60 },
         depends_on: {},
       },
       "client-1": { depends_on: { "server-1": { condition: "service_healthy" } } },

@@ -9,7 +9,7 @@ import { fault } from "./fault";
 
 /** Where bundles are kept between runs; ignored by git. */
 const BUILD = ".build";
-// Each holds its own copy of all that it is made from: 300 at a time took 22 GB.
+// Each holds its own copy of all that it is made from: 300 at a time took 8 GB.
 const BUNDLES_AT_A_TIME = 4;
 /** What a bundle depends on beside the files in it. */
 const TOOLS = ["services/Dockerfile", "package-lock.json", "tsconfig.json"];

@@ -1,0 +1,223 @@
+import { dangers } from "../../scripts/preview/dangers";
+import { differences, inWords } from "../../scripts/preview/differences";
+import { openings } from "../../scripts/preview/openings";
+import { planned, type PlannedResource, type PreviewOutput } from "../../scripts/preview/plan";
+import { markdown } from "../../scripts/preview/render";
+import { previewReport } from "../../scripts/preview/report";
+
+const UNKNOWN = "04da6b54-80e4-46f7-96ec-b56ff0331ba9";
+const labels = (role: string) => [{ label: "consul-docker.role", value: role }];
+
+type Given = Partial<PlannedResource> & Pick<PlannedResource, "name" | "type" | "operation">;
+
+function resource(given: Given): PlannedResource {
+  const { operation } = given;
+  return {
+    urn: `urn:pulumi:dev::consul-docker::${given.type}::${given.name}`,
+    parent: undefined,
+    before: operation === "create" ? undefined : {},
+    after: operation === "delete" ? undefined : {},
+    replacedFor: [],
+    ...given,
+  };
+}
+
+function volume(name: string, role: string, operation: PlannedResource["operation"]): PlannedResource {
+  const args = { labels: labels(role) };
+  return resource({
+    name,
+    type: "docker:index/volume:Volume",
+    operation,
+    ...(operation === "create" ? {} : { before: args }),
+    ...(operation === "delete" ? {} : { after: args }),
+  });
+}
+
+describe("what is dangerous", () => {
+  const servers = (operation: PlannedResource["operation"]) =>
+    ["server-1", "server-2", "server-3"].map((name) => volume(name, "server", operation));
+
+  it.each([
+    ["no change", servers("same"), []],
+    ["servers that come", servers("create"), []],
+    [
+      "a server that goes and leaves others",
+      [...servers("same"), volume("server-4", "server", "delete")],
+      [],
+    ],
+    ["every server's data", servers("delete"), ["all data is lost: no server keeps its volume"]],
+    ["data replaced by nothing", servers("replace"), ["all data is lost: no server keeps its volume"]],
+    [
+      "one server's data replaced by nothing",
+      [...servers("same"), volume("server-4", "server", "replace")],
+      ["data is lost: the volume server-4 is replaced"],
+    ],
+    [
+      "the snapshots",
+      [...servers("same"), volume("snapshots", "snapshots", "delete")],
+      ["data is lost: the volume snapshots is deleted"],
+    ],
+    [
+      "files that the state holds, too",
+      [...servers("same"), volume("server-1-secrets", "server", "delete")],
+      [],
+    ],
+  ])("%s", (_, resources, expected) => {
+    expect(dangers(resources)).toEqual(expected);
+  });
+});
+
+describe("what opens", () => {
+  const container = (before: object | undefined, after: object) =>
+    resource({
+      name: "extra",
+      type: "docker:index/container:Container",
+      operation: "replace",
+      before: before as PlannedResource["before"],
+      after: after as PlannedResource["after"],
+    });
+
+  it.each([
+    [
+      { ports: [{ internal: 80, external: 8080, ip: "127.0.0.1", protocol: "tcp" }] },
+      ["port 127.0.0.1:8080/tcp leads to its 80, from this host alone"],
+    ],
+    [
+      { ports: [{ internal: 80, external: 8080 }] },
+      ["port 0.0.0.0:8080/tcp leads to its 80, FROM OTHER HOSTS, TOO"],
+    ],
+    [{ ports: [{ internal: 80 }] }, ["port 0.0.0.0:any/tcp leads to its 80, FROM OTHER HOSTS, TOO"]],
+    [{ capabilities: { adds: ["CAP_NET_ADMIN"] } }, ["capability CAP_NET_ADMIN"]],
+    [{ privileged: true }, ["all privileges on the host"]],
+    [{ networkMode: "host" }, ["the host's own network"]],
+    [{ user: "0:0" }, ["runs as root"]],
+    [{ user: "root" }, ["runs as root"]],
+    [{ user: "10001:10001", readOnly: true, networkMode: "bridge" }, []],
+    [{ readOnly: false }, ["may write to its own files"]],
+    [
+      { volumes: [{ hostPath: "/var/run/docker.sock", containerPath: "/x" }, { volumeName: "data" }] },
+      ["the host's /var/run/docker.sock"],
+    ],
+  ])("%j", (after, expected) => {
+    expect(openings([container({}, after)])).toEqual(expected.map((line) => `extra: ${line}`));
+    expect(openings([container(after, after)])).toEqual([]);
+    expect(openings([{ ...container(after, {}), after: undefined }])).toEqual([]);
+  });
+
+  it("rules of a policy that were not there before, and none that deny", () => {
+    const policy = resource({
+      name: "service-a",
+      type: "consul:index/aclPolicy:AclPolicy",
+      operation: "update",
+      before: { rules: 'service "a" {\n  policy = "write"\n}' },
+      after: {
+        rules:
+          'service "a" {\n  policy = "write"\n}\nservice "b" { policy = "read" }\nkey "" { policy = "deny" }',
+      },
+    });
+    expect(openings([policy])).toEqual(['service-a: right service "b" { policy = "read" }']);
+  });
+});
+
+describe("a difference", () => {
+  it.each([
+    [{ memory: 256 }, { memory: 512 }, ["memory 256 → 512"]],
+    [{ a: 1 }, { b: 2 }, ["a 1 removed", "b 2 added"]],
+    [{ envs: ["A=1", "B=2"] }, { envs: ["B=3", "A=1"] }, ["envs.B 2 → 3"]],
+    [{ tags: ["rpc"] }, { tags: ["rpc", "fast"] }, ["tags.fast added"]],
+    [{ envs: ['CONFIG={"a":{"b":1}}'] }, { envs: ['CONFIG={"a":{"b":2}}'] }, ["envs.CONFIG.a.b 1 → 2"]],
+    [{ labels: [{ label: "x", value: "1" }] }, { labels: [{ label: "x", value: "2" }] }, ["labels.x 1 → 2"]],
+    [
+      { ports: [{ external: 80, protocol: "tcp", ip: "127.0.0.1" }] },
+      { ports: [{ external: 80, protocol: "tcp", ip: "0.0.0.0" }] },
+      ["ports.80/tcp.ip 127.0.0.1 → 0.0.0.0"],
+    ],
+    [{ image: "sha256:1" }, { image: UNKNOWN }, ["image changed"]],
+    [{ input: "[secret]" }, { input: UNKNOWN }, ["input changed"]],
+    [{ tests: ["sh", "x".repeat(61)] }, { tests: ["sh", "y".repeat(61)] }, ["tests changed"]],
+    [
+      { ipam: [{ subnet: "10.0.0.0/24" }] },
+      { ipam: [{ subnet: "10.1.0.0/24" }] },
+      ["ipam.subnet 10.0.0.0/24 → 10.1.0.0/24"],
+    ],
+    [{ __defaults: ["a"], a: 1 }, { __defaults: [], a: 1 }, []],
+    [{ text: "{not JSON" }, { text: "{nor this" }, ["text {not JSON → {nor this"]],
+  ])("between %j and %j", (before, after, expected) => {
+    expect(differences(before, after).map(inWords)).toEqual(expected);
+  });
+});
+
+test("the steps of a replacement are one change of the resource", () => {
+  const type = "docker:index/container:Container";
+  const urn = `urn:pulumi:dev::consul-docker::${type}::a`;
+  const [oldState, newState] = [
+    { type, inputs: { memory: 1 } },
+    { type, inputs: { memory: 2 } },
+  ];
+  const output: PreviewOutput = {
+    steps: [
+      { op: "delete-replaced", urn, oldState },
+      { op: "replace", urn, oldState, newState },
+      { op: "create-replacement", urn, oldState, newState, replaceReasons: ["memory"] },
+      { op: "refresh", urn, oldState, newState },
+    ],
+  };
+  expect(planned(output)).toEqual([
+    {
+      urn,
+      name: "a",
+      type,
+      operation: "replace",
+      parent: undefined,
+      before: { memory: 1 },
+      after: { memory: 2 },
+      replacedFor: ["memory"],
+    },
+  ]);
+});
+
+test("the comment has the same parts, as Markdown that shows every character", () => {
+  const type = "consul:index/service:Service";
+  const check = {
+    checkId: "a:/ready",
+    name: "HTTP /ready",
+    http: "http://a/ready",
+    interval: "2s",
+    timeout: "1s",
+  };
+  const inputs = { name: "a_b", address: "a", port: 80, tags: ["x|y"], checks: [check] };
+  const output: PreviewOutput = {
+    steps: [
+      {
+        op: "update",
+        urn: `urn:pulumi:dev::p::${type}::a`,
+        oldState: { type, inputs },
+        newState: { type, inputs: { ...inputs, checks: [] } },
+      },
+    ],
+    diagnostics: [{ severity: "warning", message: "<{%reset%}>mind this<{%reset%}>\n" }],
+  };
+  expect(markdown(previewReport("dev", output, false, []))).toBe(`## dev: 1 change, 1 DANGEROUS
+
+0 to create, 1 to update, 0 to replace, 0 to delete, 0 unchanged
+
+### Dangerous
+
+- a check is removed: a loses HTTP /ready
+
+### Warnings
+
+- mind this
+
+### Registrations
+
+|     | before                                                                | after                     |
+| --- | --------------------------------------------------------------------- | ------------------------- |
+| a   | a\\_b at a:80<br>tags x\\|y<br>check http://a/ready every 2s, within 1s | a\\_b at a:80<br>tags x\\|y |
+
+### Components
+
+|     | change                                     | consequence |
+| --- | ------------------------------------------ | ----------- |
+| a   | registration updated: check /ready removed |             |`);
+});

@@ -15,9 +15,9 @@ const EXIT_CODES: Readonly<Record<Verdict, number>> = { nothing: 0, failed: 1, c
 // Exits with 0 when nothing changes, 2 when something does, 3 when that is dangerous, 1 when the preview failed.
 main(async () => {
   const { file, base, options } = readArguments(process.argv.slice(2));
-  const { output, failed } = await preview(options);
+  const [stack, { output, failed }] = await Promise.all([stackName(), preview(options)]);
   const images = await imageChanges(planned(output), base ?? (await defaultBase()));
-  const report = previewReport(await stackName(), output, failed, images);
+  const report = previewReport(stack, output, failed, images);
   console.log(text(report));
   if (file !== undefined) await writeFile(file, `${markdown(report)}\n`);
   return EXIT_CODES[report.verdict];

@@ -1,3 +1,4 @@
+import { randomUUID } from "node:crypto";
 import { mkdir, mkdtemp, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -146,7 +147,7 @@ export class TestStack {
 
   /** What the settings would change, reported by the program in the folder; without an engine. */
   async previewReport(project: string, settings: StackFile, ...options: readonly string[]): Promise<Result> {
-    const other = join(this.folder, "Pulumi.other.yaml");
+    const other = join(this.folder, `Pulumi.${randomUUID()}.yaml`);
     await writeFile(other, stackFile(settings));
     // Not by npm, whose set-up would see to the packages of a project that has none of its own.
     const args = ["scripts/preview.ts", "--config-file", other, ...options];

@@ -7,7 +7,8 @@ import { Program } from "./program";
 import { median, spread, table, type Report } from "./report";
 
 const ROUNDS = Number(process.env["ROUNDS"] ?? "7");
-const SIZES = [3, 30, 300] as const;
+/** Numbers of services; the first one is deployed. */
+const SIZES = (process.env["SIZES"] ?? "3,30,300").split(",").map(Number);
 const GOAL = 1.25;
 
 const EMPTY = {
@@ -21,8 +22,9 @@ new docker.Provider("docker", {});
 new consul.Provider("consul", { address: "127.0.0.1:1" });`,
   },
 } as const;
-type Way = keyof typeof EMPTY | (typeof SIZES)[number];
-type Round = Readonly<Record<Way, number>>;
+type Round = ReadonlyMap<string, number>;
+
+const sized = (services: number) => `${services} services`;
 
 /** A service that answers its health checks, and does nothing else. */
 const SERVICE = `import { Runtime, createServer } from "@consul-docker/runtime";
@@ -33,24 +35,24 @@ void runtime.run(createServer(runtime.server));
 
 /** What a preview without a change takes, beside that of empty programs. */
 export async function benchPreview(): Promise<Report> {
-  const programs = new Map<Way, Program>();
+  const programs = new Map<string, Program>();
   try {
-    for (const [way, { code }] of Object.entries(EMPTY)) programs.set(way as Way, await empty(way, code));
-    const [few] = SIZES;
+    for (const [way, { code }] of Object.entries(EMPTY)) programs.set(way, await empty(way, code));
+    const [few = 3, ...more] = SIZES;
     const smallest = await datacenter(few);
-    programs.set(few, smallest);
-    for (const size of SIZES.slice(1)) programs.set(size, await datacenter(size));
+    programs.set(sized(few), smallest);
+    for (const size of more) programs.set(sized(size), await datacenter(size));
     const state = await deployed(smallest);
-    for (const size of SIZES) await programs.get(size)?.import(JSON.stringify(grow(state, few, size)));
+    for (const size of SIZES) await programs.get(sized(size))?.import(JSON.stringify(grow(state, few, size)));
 
     const rounds: Round[] = [];
     for (let round = 0; round <= ROUNDS; round++) {
-      const times: Partial<Record<Way, number>> = {};
-      for (const [way, program] of programs) times[way] = await program.preview();
-      const shown = Object.entries(times).map(([way, time]) => `${way} ${Math.round(time)} ms`);
+      const times = new Map<string, number>();
+      for (const [way, program] of programs) times.set(way, await program.preview());
+      const shown = [...times].map(([way, time]) => `${way} ${Math.round(time)} ms`);
       console.error(`round ${round} of ${ROUNDS}: ${shown.join(", ")}`);
       // The first one warms the machine up, and bundles the services.
-      if (round > 0) rounds.push(times as Round);
+      if (round > 0) rounds.push(times);
     }
     return await report(rounds);
   } finally {
@@ -99,21 +101,18 @@ async function deployed(program: Program): Promise<State> {
 }
 
 async function report(rounds: readonly Round[]): Promise<Report> {
-  const labels: Readonly<Record<Way, string>> = {
-    empty: EMPTY.empty.label,
-    sdk: EMPTY.sdk.label,
-    plugins: EMPTY.plugins.label,
-    3: "3 services",
-    30: "30 services",
-    300: "300 services",
-  };
-  const ratios = (way: Way, to: Way) => rounds.map((round) => round[way] / round[to]);
+  const labels = new Map([
+    ...Object.entries(EMPTY).map(([way, { label }]) => [way, label] as const),
+    ...SIZES.map((size) => [sized(size), sized(size)] as const),
+  ]);
+  const of = (round: Round, way: string) => round.get(way) ?? Number.NaN;
+  const ratios = (way: string, to: string) => rounds.map((round) => of(round, way) / of(round, to));
   const shown = (values: readonly number[]) => `${median(values).toFixed(2)} (${spread(values)})`;
-  const ways: readonly Way[] = [...(Object.keys(EMPTY) as Way[]), ...SIZES];
-  const further = ([few, many]: readonly [Way & number, Way & number]) => {
-    const each = rounds.map((round) => (round[many] - round[few]) / (many - few));
+  const further = SIZES.slice(1).map((many, index) => {
+    const few = SIZES[index] ?? 0;
+    const each = rounds.map((round) => (of(round, sized(many)) - of(round, sized(few))) / (many - few));
     return [`from ${few} to ${many}`, shown(each)];
-  };
+  });
   return {
     markdown: [
       "# Preview: what it takes when nothing changed",
@@ -124,30 +123,26 @@ async function report(rounds: readonly Round[]): Promise<Report> {
       "",
       table(
         ["program", "seconds", "to empty", "to empty with both plugins"],
-        ways.map((way) => [
-          labels[way],
-          (median(rounds.map((round) => round[way])) / 1000).toFixed(2),
+        [...labels].map(([way, label]) => [
+          label,
+          (median(rounds.map((round) => of(round, way))) / 1000).toFixed(2),
           shown(ratios(way, "empty")),
           shown(ratios(way, "plugins")),
         ]),
       ),
       "",
-      table(
-        ["each further service", "ms"],
-        (
-          [
-            [3, 30],
-            [30, 300],
-          ] as const
-        ).map(further),
-      ),
+      table(["each further service", "ms"], further),
       "",
-      "The state of the 3 services is that of a deployment. Those of 30 and 300 are made from it, each further service as a copy of one of the 3, and every measured preview fails unless it finds nothing to change. Each further service is 11 further resources, 7 of which are compared by a plugin.",
+      "The first state is that of a deployment. The others are made from it, each further service as a copy of one that was deployed, and every measured preview fails unless it finds nothing to change. Each further service is 11 further resources, 7 of which are compared by a plugin.",
       "",
     ].join("\n"),
     svg: plot(
       "A preview without a change, as a multiple of an empty program's; red: the goal",
-      ways.slice(1).map((way) => bar(labels[way], ratios(way, "empty"), way === 3 ? GOAL : undefined)),
+      [...labels]
+        .slice(1)
+        .map(([way, label]) =>
+          bar(label, ratios(way, "empty"), SIZES.map(sized).includes(way) ? GOAL : undefined),
+        ),
     ),
   };
 }

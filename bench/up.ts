@@ -135,7 +135,7 @@ async function report(
         [row("until it is done", "all"), row("from the start of the first server to a leader", "leader")],
       ),
       "",
-      "The same containers on both sides, without encryption and access control: the Compose file is written from what the engine says of the deployed ones. It names the same images, commands, volumes, limits, networks and health checks, and `depends_on` with `service_healthy` for clients on servers, and monitors and services on clients. The images are there; Pulumi makes those of the services from the engine's build cache, and registers the services, which Compose does not.",
+      "The same containers on both sides, without encryption and access control: the Compose file is written from what the engine says of the deployed ones. It names the same images, commands, volumes, limits, networks and health checks, these with 60 retries, since a server is unhealthy during its first election and Compose gives up then, and `depends_on` with `service_healthy` for clients on servers, and monitors and services on clients. The images are there; Pulumi makes those of the services from the engine's build cache, and registers the services, which Compose does not.",
       "",
     ].join("\n"),
     svg: plot("pulumi up from nothing, as a multiple of docker compose up --wait; red: the goal", [

@@ -262,7 +262,7 @@ describe("failures", () => {
     await deregister(consul, "pricing-2");
     expect(await instanceCheck(consul, "pricing-2")).toBeUndefined();
     const { code, stdout } = await stack.drift();
-    expect(stdout).toMatch(/^it: 1 change$/m);
+    expect(stdout).toMatch(/^it: 2 changes$/m);
     expect(stdout).toContain("  pricing-2\n    before: none\n    after: pricing at pricing-2:8080\n");
     expect(code).toBe(2);
     expectSuccess(await stack.up("--refresh"));

@@ -27,8 +27,7 @@ export = async () => {
       owner,
       keys,
       imageId: images.consulId,
-      rollOrder: roll.order,
-      mayReplace: roll.mayReplace,
+      ...roll,
     },
     { dependsOn: images },
   );
@@ -52,7 +51,7 @@ export = async () => {
     memoryMb: settings.monitorMemoryMb,
   };
   const first = new Monitor("monitor-1", { ...monitor, number: 1 });
-  new Monitor("monitor-2", { ...monitor, number: 2 }, { dependsOn: first });
+  new Monitor("monitor-2", { ...monitor, number: 2 }, { dependsOn: roll.inTurn("monitor-2", [first]) });
 
   if (settings.snapshots !== undefined) {
     new Snapshots("snapshots", {
@@ -72,6 +71,7 @@ export = async () => {
           ...settings,
           ...service,
           owner,
+          inTurn: roll.inTurn,
           datacenter,
           credentials: access?.services.get(service.name),
           baseImage: images.nodeName,

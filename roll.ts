@@ -1,14 +1,16 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import * as pulumi from "@pulumi/pulumi";
-import { labelFilters, type Owner } from "./components/container";
+import { labelFilters, type InTurn, type Owner } from "./components/container";
 import { FINGERPRINT_LABEL } from "./components/server";
 import { inspectAll, type Container } from "./engine";
 import { fault } from "./fault";
 
-/** How a rolling change of the servers proceeds. */
+/** How a rolling change proceeds. */
 export interface Roll {
+  /** Whom a container waits for before it is changed. */
+  readonly inTurn: InTurn;
   /** The servers that run, in the order in which a change is to replace them: sick ones first, the leader last. */
-  readonly order: readonly string[];
+  readonly rollOrder: readonly string[];
   /** Resolves when the server may be replaced by one with this fingerprint; rejects where that could cost the majority. */
   readonly mayReplace: (server: string, fingerprint: string) => Promise<void>;
 }
@@ -33,10 +35,15 @@ const SETTLED_MS = 20_000;
 
 /** Asks the engine how the servers are; a preview, which needs no engine, knows nothing. */
 export async function planRoll(owner: Owner): Promise<Roll> {
-  const servers = pulumi.runtime.isDryRun() ? [] : await serversOf(owner);
+  const containers = pulumi.runtime.isDryRun() ? [] : await containersOf(owner);
+  const existing = new Set(containers.map(({ Config }) => Config.Hostname));
+  const servers = containers.filter(isServer).map(healthOf);
   const rank = ({ healthy, leads }: ServerHealth) => (healthy ? (leads ? 2 : 1) : 0);
   return {
-    order: servers.sort((a, b) => rank(a) - rank(b) || (a.name < b.name ? -1 : 1)).map(({ name }) => name),
+    inTurn: (name, before) => (existing.has(name) ? [...before] : []),
+    rollOrder: servers
+      .sort((a, b) => rank(a) - rank(b) || (a.name < b.name ? -1 : 1))
+      .map(({ name }) => name),
     mayReplace: async (server, fingerprint) => {
       const running = servers.find(({ name }) => name === server);
       if (running !== undefined && running.fingerprint !== fingerprint) await mayReplace(owner, server);
@@ -78,22 +85,28 @@ function refusal(name: string, sick: readonly ServerHealth[]): pulumi.RunError {
 }
 
 async function serversOf(owner: Owner): Promise<ServerHealth[]> {
-  const containers = await inspectAll<Container>("container", [
-    ...["ps", "-a", "-q"],
-    ...labelFilters(owner, "server"),
-  ]);
-  return containers.map(({ Config, State }) => {
-    const last = State.Running ? State.Health?.Log?.at(-1) : undefined;
-    const output = last?.Output.trim() ?? "";
-    const healthy = last?.ExitCode === 0;
-    return {
-      name: Config.Hostname,
-      fingerprint: Config.Labels[FINGERPRINT_LABEL],
-      checkedAt: last === undefined ? 0 : Date.parse(last.Start),
-      healthy,
-      leads: healthy && output.startsWith("leader,"),
-      allHealthy: healthy && output.endsWith(", all servers healthy"),
-      output: !State.Running ? "it does not run" : output === "" ? "it does not stay up" : output,
-    };
-  });
+  return (await containersOf(owner)).filter(isServer).map(healthOf);
+}
+
+function containersOf(owner: Owner): Promise<Container[]> {
+  return inspectAll<Container>("container", ["ps", "-a", "-q", ...labelFilters(owner)]);
+}
+
+function isServer({ Config }: Container): boolean {
+  return Config.Labels["consul-docker.role"] === "server";
+}
+
+function healthOf({ Config, State }: Container): ServerHealth {
+  const last = State.Running ? State.Health?.Log?.at(-1) : undefined;
+  const output = last?.Output.trim() ?? "";
+  const healthy = last?.ExitCode === 0;
+  return {
+    name: Config.Hostname,
+    fingerprint: Config.Labels[FINGERPRINT_LABEL],
+    checkedAt: last === undefined ? 0 : Date.parse(last.Start),
+    healthy,
+    leads: healthy && output.startsWith("leader,"),
+    allHealthy: healthy && output.endsWith(", all servers healthy"),
+    output: !State.Running ? "it does not run" : output === "" ? "it does not stay up" : output,
+  };
 }

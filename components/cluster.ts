@@ -4,7 +4,7 @@ import * as pulumi from "@pulumi/pulumi";
 import { parseSubnet, reachableAt, type Subnet } from "./addresses";
 import { CONSUL_USER, memberFiles } from "./agent";
 import { apiPort, Client } from "./client";
-import type { Owner } from "./container";
+import type { InTurn, Owner } from "./container";
 import type { KeyMaterial } from "./key-material";
 import { SecretFiles, secretsVolume, type SecretFolder } from "./secret-files";
 import { Network } from "./network";
@@ -35,6 +35,8 @@ export interface ClusterArgs {
   readonly imageId: pulumi.Input<string>;
   /** Tag of the Consul image. */
   readonly consulVersion: string;
+  /** Whom a container waits for before it is changed. */
+  readonly inTurn: InTurn;
   /** Servers that exist, in the order in which a change is to replace them; those that do not come first. */
   readonly rollOrder: readonly string[];
   /** Resolves when the server may be replaced by one with this fingerprint; rejects where that would do harm. */
@@ -150,10 +152,11 @@ export class Cluster extends pulumi.ComponentResource implements Datacenter {
     const holders = (role: Member["role"]) => agents.filter((one) => one.role === role);
 
     // One after the other, each healthy before the next: a change then never takes two servers at a time.
+    // New ones start together, as nobody counts on them yet.
     const servers = new Map<string, Server>();
     for (const holder of inOrder(holders("server"), args.rollOrder)) {
       const { name: server } = holder;
-      const before = [...servers.values()].slice(-1);
+      const before = args.inTurn(server, [...servers.values()]);
       servers.set(
         server,
         new Server(
@@ -186,7 +189,7 @@ export class Cluster extends pulumi.ComponentResource implements Datacenter {
           },
           {
             parent: this,
-            dependsOn: clients.length === 0 ? [...servers.values()].slice(-1) : clients.slice(0, 1),
+            dependsOn: [...servers.values(), ...args.inTurn(client.name, clients.slice(0, 1))],
           },
         ),
       );

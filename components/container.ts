@@ -10,6 +10,12 @@ export interface Owner {
   readonly stack: string;
 }
 
+/**
+ * Whom a container waits for of those `before` it: a change takes one at a time, but one that does not exist yet can be
+ * missed, and starts at once.
+ */
+export type InTurn = <T>(container: string, before: readonly T[]) => T[];
+
 /** What a container does for the datacenter. */
 export type Role = "network" | "server" | "client" | "monitor" | "service" | "snapshots" | "secrets";
 

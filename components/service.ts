@@ -2,7 +2,7 @@ import * as consul from "@pulumi/consul";
 import * as docker from "@pulumi/docker";
 import * as pulumi from "@pulumi/pulumi";
 import { reachableAt } from "./addresses";
-import { labels, physicalName } from "./container";
+import { labels, physicalName, type InTurn } from "./container";
 import { ServiceInstance, type InstanceArgs } from "./service-instance";
 
 /** The program of a service, bundled. */
@@ -19,6 +19,8 @@ export interface ServiceArgs extends InstanceArgs {
   readonly bundle: Bundle;
   /** Name of the Node.js image to build on. */
   readonly baseImage: string;
+  /** Whom a container waits for before it is changed. */
+  readonly inTurn: InTurn;
   /** Containers, each with a registration of its own. */
   readonly instances: number;
   /** Port of the first instance on the host, the next one's is one higher. @default none */
@@ -88,16 +90,18 @@ export class Service extends pulumi.ComponentResource {
     // One after the other, each healthy before the next: a change then never takes two instances at a time.
     const instances: ServiceInstance[] = [];
     for (let index = 0; index < args.instances; index++) {
+      const instance = `${name}-${index + 1}`;
+      const before = args.inTurn(instance, instances.slice(-1));
       instances.push(
         new ServiceInstance(
-          `${name}-${index + 1}`,
+          instance,
           {
             ...args,
             service: name,
             imageId: image.imageId,
             hostPort: args.hostPort === undefined ? undefined : args.hostPort + index,
           },
-          { parent: this, dependsOn: instances.slice(-1).map((instance) => instance.container) },
+          { parent: this, dependsOn: before.map(({ container }) => container) },
         ),
       );
     }

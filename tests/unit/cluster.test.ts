@@ -1,7 +1,7 @@
 import * as pulumi from "@pulumi/pulumi";
 import { Cluster, type ClusterArgs } from "../../components/cluster";
 import { KeyMaterial } from "../../components/key-material";
-import { agentEnvironment, labelsOf, owner } from "./fixtures";
+import { agentEnvironment, existing, labelsOf, owner } from "./fixtures";
 import { create, idOf, mockPulumi, refused, valueOf, type Created } from "./mocks";
 
 const args: ClusterArgs = {
@@ -12,6 +12,7 @@ const args: ClusterArgs = {
   subnet: "10.9.0.0/24",
   imageId: "sha256:consul",
   consulVersion: "1.22.3",
+  inTurn: () => [],
   rollOrder: [],
   mayReplace: () => Promise.resolve(),
   bindAddress: "127.0.0.1",
@@ -90,28 +91,21 @@ test("gives each member its address, servers first", async () => {
   }
 });
 
-test("starts the servers one after the other", () => {
-  expect(cluster.get("Server server-1").dependencies).toEqual(["docker.Container keys"]);
-  expect(cluster.get("Server server-2").dependencies).toEqual([
-    "docker.Container keys",
-    "docker.Container server-1",
-    "docker.Volume server-1",
-  ]);
-  expect(cluster.get("Server server-3").dependencies).toEqual([
-    "docker.Container keys",
-    "docker.Container server-2",
-    "docker.Volume server-2",
-  ]);
+test("starts new servers together", () => {
+  for (const server of ["server-1", "server-2", "server-3"])
+    expect(cluster.get(`Server ${server}`).dependencies).toEqual(["docker.Container keys"]);
 });
 
-test("creates those that do not run yet, then changes the others in the order that it is told", async () => {
+test("creates those that do not run yet, then changes the others one by one in the order that it is told", async () => {
   const asked: string[] = [];
+  const rollOrder = ["server-3", "server-1", "server-2"];
   const { get, component } = await create(
     () =>
       new Cluster("rolled", {
         ...args,
         servers: 5,
-        rollOrder: ["server-3", "server-1", "server-2"],
+        inTurn: existing(...rollOrder),
+        rollOrder,
         mayReplace: (server) => {
           asked.push(server);
           return Promise.resolve();
@@ -119,14 +113,17 @@ test("creates those that do not run yet, then changes the others in the order th
       }),
   );
 
-  const order = ["server-4", "server-5", "server-3", "server-1", "server-2"];
-  expect(asked).toEqual(order);
-  for (const [place, server] of order.entries()) {
-    const before = order.slice(0, place).slice(-1);
+  expect(asked).toEqual(["server-4", "server-5", ...rollOrder]);
+  for (const server of ["server-4", "server-5"])
+    expect(get(`Server ${server}`).dependencies).toEqual(["docker.Container keys"]);
+  const order = ["server-4", "server-5", ...rollOrder];
+  for (const server of rollOrder) {
+    const before = order.slice(0, order.indexOf(server));
     expect(get(`Server ${server}`).dependencies).toEqual(
-      ["keys", ...before]
-        .map((name) => `docker.Container ${name}`)
-        .concat(before.map((name) => `docker.Volume ${name}`)),
+      [
+        ...["keys", ...before].map((name) => `docker.Container ${name}`),
+        ...before.map((name) => `docker.Volume ${name}`),
+      ].sort(),
     );
   }
   expect(get("Client client-1").dependencies).toContain("docker.Container server-2");
@@ -145,25 +142,35 @@ test("tells the servers, once all agents run, who of them stays", () => {
   });
 });
 
-test("starts the first client after the last server, and the others after the first", () => {
-  expect(cluster.get("Client client-1").dependencies).toEqual([
-    "docker.Container server-3",
-    "docker.Volume server-3",
-  ]);
-  expect(cluster.get("Client client-2").dependencies).toEqual(["docker.Container client-1"]);
-  expect(cluster.get("Client client-3").dependencies).toEqual(["docker.Container client-1"]);
+test("starts new clients together, after all servers", () => {
+  for (const client of ["client-1", "client-2", "client-3"])
+    expect(cluster.get(`Client ${client}`).dependencies).toEqual([
+      ...["server-1", "server-2", "server-3"].map((server) => `docker.Container ${server}`),
+      ...["server-1", "server-2", "server-3"].map((server) => `docker.Volume ${server}`),
+    ]);
 });
 
-test("asks for a container only when the one before it is there", () => {
+test("changes the first client alone, then the others that exist", async () => {
+  const { get } = await create(
+    () => new Cluster("turns", { ...args, servers: 1, inTurn: existing("client-1", "client-2") }),
+  );
+  const before = (client: string) =>
+    get(`Client ${client}`).dependencies.filter((ref) => ref.startsWith("docker.Container client"));
+
+  expect([1, 2, 3].map((number) => before(`client-${number}`))).toEqual([
+    [],
+    ["docker.Container client-1"],
+    [],
+  ]);
+});
+
+test("asks for no container before the keys are there, and for no client before the servers are", () => {
   const order = cluster.refs.filter((ref) => ref.startsWith("docker.Container"));
 
-  expect(order.slice(0, 5)).toEqual([
-    "docker.Container keys",
-    "docker.Container server-1",
-    "docker.Container server-2",
-    "docker.Container server-3",
-    "docker.Container client-1",
-  ]);
+  expect(order[0]).toBe("docker.Container keys");
+  expect(order.slice(1, 4).sort()).toEqual(
+    ["server-1", "server-2", "server-3"].map((server) => `docker.Container ${server}`),
+  );
 });
 
 test("only the first client publishes", () => {

@@ -5,10 +5,16 @@ import * as pulumi from "@pulumi/pulumi";
 import { parseSubnet, type Subnet } from "../../components/addresses";
 import type { Credentials } from "../../components/access-control";
 import type { Datacenter } from "../../components/cluster";
+import type { InTurn } from "../../components/container";
 import { SecretFiles } from "../../components/secret-files";
 
 /** Whose resources the components under test create. */
 export const owner = { project: "shop", stack: "test" };
+
+/** Of whom only these containers exist already. */
+export function existing(...names: readonly string[]): InTurn {
+  return (name, before) => (names.includes(name) ? [...before] : []);
+}
 
 /** The labels of `owner` for a resource with this role, as the engine receives them. */
 export const labelsOf = (role: string) => [

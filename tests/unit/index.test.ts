@@ -11,7 +11,13 @@ jest.mock("../../bundle", () => ({
 }));
 jest.mock("../../preflight", () => ({ preflight: jest.fn(() => Promise.resolve()) }));
 jest.mock("../../roll", () => ({
-  planRoll: jest.fn(() => Promise.resolve({ order: [], mayReplace: () => Promise.resolve() })),
+  planRoll: jest.fn(() =>
+    Promise.resolve({
+      inTurn: (name: string, before: readonly unknown[]) => (name === "monitor-2" ? [...before] : []),
+      rollOrder: [],
+      mayReplace: () => Promise.resolve(),
+    }),
+  ),
 }));
 
 type Outputs = Awaited<ReturnType<typeof program>>;

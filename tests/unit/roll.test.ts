@@ -21,9 +21,14 @@ interface State {
   readonly age?: number;
 }
 
+const role = (name: string) => name.replace(/-\d+$/, "");
 const container = (name: string, { code = 0, output, running = true, age = 0 }: State): Container => ({
   Name: `/shop-test-${name}`,
-  Config: { Hostname: name, Labels: { "consul-docker.fingerprint": "old" }, Env: [] },
+  Config: {
+    Hostname: name,
+    Labels: { "consul-docker.fingerprint": "old", "consul-docker.role": role(name) },
+    Env: [],
+  },
   State: {
     Running: running,
     Health: {
@@ -66,29 +71,43 @@ afterEach(() => {
   jest.useRealTimers();
 });
 
+test("a container waits for those before it where it exists", async () => {
+  servers({ "server-1": LEADER, "client-2": {} });
+  const { inTurn } = await planRoll(owner);
+
+  expect(inTurn("client-2", ["client-1"])).toEqual(["client-1"]);
+  expect(inTurn("client-3", ["client-1"])).toEqual([]);
+});
+
 describe("the order of a change", () => {
   test("is by name, the leader last", async () => {
     servers({ "server-2": {}, "server-1": LEADER, "server-3": {} });
 
-    expect((await planRoll(owner)).order).toEqual(["server-2", "server-3", "server-1"]);
+    expect((await planRoll(owner)).rollOrder).toEqual(["server-2", "server-3", "server-1"]);
   });
 
   test("begins with what is sick, or does not run", async () => {
-    servers({ "server-1": {}, "server-2": LEADER, "server-3": SICK, "server-4": { running: false } });
+    servers({
+      "server-1": {},
+      "server-2": LEADER,
+      "server-3": SICK,
+      "server-4": { running: false },
+      "client-1": SICK,
+    });
 
-    expect((await planRoll(owner)).order).toEqual(["server-3", "server-4", "server-1", "server-2"]);
+    expect((await planRoll(owner)).rollOrder).toEqual(["server-3", "server-4", "server-1", "server-2"]);
   });
 
   test("knows nothing in a preview, which has no engine", async () => {
     servers({ "server-1": LEADER });
     await mockPulumi({ preview: true });
 
-    expect((await planRoll(owner)).order).toEqual([]);
+    expect((await planRoll(owner)).rollOrder).toEqual([]);
     expect(inspectAll).not.toHaveBeenCalled();
     await mockPulumi();
   });
 
-  test("is of the stack's own servers", async () => {
+  test("is of the stack's own containers", async () => {
     servers({});
 
     await planRoll(owner);
@@ -100,7 +119,6 @@ describe("the order of a change", () => {
           ...["ps", "-a", "-q"],
           ...["--filter", "label=consul-docker.project=shop"],
           ...["--filter", "label=consul-docker.stack=test"],
-          ...["--filter", "label=consul-docker.role=server"],
         ],
       ],
     ]);

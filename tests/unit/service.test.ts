@@ -1,12 +1,13 @@
 import * as pulumi from "@pulumi/pulumi";
 import { Service, type ServiceArgs } from "../../components/service";
-import { datacenter, owner } from "./fixtures";
+import { datacenter, existing, owner } from "./fixtures";
 import { create, mockPulumi, refused, valueOf, type Created } from "./mocks";
 
 const args = (name: string, change: Partial<ServiceArgs> = {}): ServiceArgs => ({
   owner,
   bundle: { context: `.build/${name}/image`, hash: "0123456789ab" },
   baseImage: "node:24-slim",
+  inTurn: () => [],
   instances: 2,
   port: 8080,
   hostPort: undefined,
@@ -76,9 +77,18 @@ describe("the instances", () => {
     });
   });
 
-  test("start one after the other", () => {
+  test("start together where they are new", () => {
     expect(orders.get("ServiceInstance orders-1").dependencies).toEqual([]);
-    expect(orders.get("ServiceInstance orders-2").dependencies).toEqual(["docker.Container orders-1"]);
+    expect(orders.get("ServiceInstance orders-2").dependencies).toEqual([]);
+  });
+
+  test("are changed one after the other where they exist", async () => {
+    const change = { instances: 3, inTurn: existing("turns-1", "turns-2") };
+    const { get } = await create(() => new Service("turns", args("turns", change)));
+
+    expect(get("ServiceInstance turns-1").dependencies).toEqual([]);
+    expect(get("ServiceInstance turns-2").dependencies).toEqual(["docker.Container turns-1"]);
+    expect(get("ServiceInstance turns-3").dependencies).toEqual([]);
   });
 
   test("publish on the host, each one port higher than the one before", async () => {

@@ -30,20 +30,19 @@ export async function bundleServices<T extends { readonly name: string }>(
   services: readonly T[],
 ): Promise<(T & { readonly bundle: Bundle })[]> {
   const seen: Stamps = new Map();
-  const known = await Promise.all(
-    services.map(async (service) => ({ service, hash: await upToDate(service.name, seen) })),
+  const names = services.map(({ name }) => name);
+  const hashes = new Map(
+    await Promise.all(names.map(async (name) => [name, await upToDate(name, seen)] as const)),
   );
-  const stale = known.filter(({ hash }) => hash === undefined).map(({ service }) => service.name);
+  const stale = names.filter((name) => hashes.get(name) === undefined);
   if (stale.length > 0) await checkTypes(stale);
-  const made = new Map<string, string>();
-  for (let index = 0; index < stale.length; index += BUNDLES_AT_A_TIME) {
-    const names = stale.slice(index, index + BUNDLES_AT_A_TIME);
-    const hashes = await Promise.all(names.map(bundle));
-    names.forEach((name, at) => made.set(name, hashes[at] ?? ""));
+  for (let next = 0; next < stale.length; next += BUNDLES_AT_A_TIME) {
+    const few = stale.slice(next, next + BUNDLES_AT_A_TIME);
+    await Promise.all(few.map(async (name) => hashes.set(name, await bundle(name))));
   }
-  return known.map(({ service, hash }) => ({
+  return services.map((service) => ({
     ...service,
-    bundle: { context: context(service.name), hash: hash ?? made.get(service.name) ?? "" },
+    bundle: { context: context(service.name), hash: hashes.get(service.name) ?? "" },
   }));
 }
 

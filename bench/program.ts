@@ -1,15 +1,10 @@
-import { cp, mkdir, mkdtemp, rm, symlink, writeFile } from "node:fs/promises";
+import { mkdir, mkdtemp, rm, symlink, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { expectSuccess, run, type Result } from "../tests/integration/command";
+import { copyOfTheProject } from "../tests/integration/project";
 
 const PROJECT = join(__dirname, "..");
-/** What of this project a copy needs; packages are taken from here. */
-const PARTS = [
-  ...["Pulumi.yaml", "package.json", "package-lock.json", "tsconfig.json", "program.js", "index.ts"],
-  ...["bundle.ts", "engine.ts", "fault.ts", "preflight.ts", "roll.ts", "settings.ts"],
-  ...["components", "settings", "services"],
-];
 
 /** A Pulumi program in a temporary folder, with one stack whose state lies beside it. */
 export class Program {
@@ -23,18 +18,20 @@ export class Program {
   /** A program of these files, by name. */
   static async of(stack: string, files: Readonly<Record<string, string>>): Promise<Program> {
     const folder = await mkdtemp(join(tmpdir(), `consul-docker-${stack}-`));
-    await mkdir(join(folder, "state"));
     await symlink(join(PROJECT, "node_modules"), join(folder, "node_modules"));
     for (const [name, text] of Object.entries(files)) await writeFile(join(folder, name), text);
-    const program = new Program(folder, stack);
-    expectSuccess(await program.#pulumi("stack", "init", stack));
-    return program;
+    return Program.#at(folder, stack);
   }
 
   /** A copy of this project. */
-  static async copy(stack: string): Promise<Program> {
-    const program = await Program.of(stack, { "Pulumi.yaml": "name: consul-docker\nruntime: nodejs\n" });
-    for (const part of PARTS) await cp(join(PROJECT, part), join(program.folder, part), { recursive: true });
+  static copy(stack: string): Promise<Program> {
+    return Program.#at(copyOfTheProject(), stack);
+  }
+
+  static async #at(folder: string, stack: string): Promise<Program> {
+    await mkdir(join(folder, "state"));
+    const program = new Program(folder, stack);
+    expectSuccess(await program.#pulumi("stack", "init", stack));
     return program;
   }
 

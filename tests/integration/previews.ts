@@ -36,7 +36,7 @@ export const CHANGES: readonly PurposefulChange[] = [
   { name: "service shrunk", settings: { services: services("catalog", { instances: 1 }) } },
   {
     name: "service added",
-    settings: { services: [...services("", {}), greeter] },
+    settings: { services: [...servicesAt(PORT), greeter] },
     program: {
       file: "services/greeter/main.ts",
       line: 'import { Runtime, createServer } from "@consul-docker/runtime"; const runtime = new Runtime(); void runtime.run(createServer(runtime.server));',

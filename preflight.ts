@@ -10,6 +10,8 @@ import { fault } from "./fault";
 export interface Claim {
   /** Whose containers and networks are no conflict. */
   readonly owner: Owner;
+  /** Consul datacenter. */
+  readonly datacenter: string;
   /** The network's addresses, as `10.87.0.0/24`. */
   readonly subnet: string;
   /** Whether the datacenter shall run without encryption, certificates and access control. */
@@ -44,6 +46,7 @@ export async function preflight(claim: Claim): Promise<void> {
   ]);
   const faults = [
     ...subnetFaults(claim, networks),
+    ...datacenterFaults(claim, containers),
     ...securityFaults(claim, containers),
     ...versionFaults(claim, containers),
     ...(await portFaults(claim, containers)),
@@ -62,6 +65,19 @@ function subnetFaults({ owner, subnet }: Claim, networks: readonly Network[]): s
           (config) =>
             `subnet ${subnet} overlaps ${config.Subnet ?? ""} of the Docker network ${Name}; set consul-docker:subnet to a free one`,
         ),
+    );
+}
+
+/** A server's data belong to the datacenter that it began in. */
+function datacenterFaults(claim: Claim, containers: readonly Container[]): string[] {
+  const names = serversOf(claim, containers).flatMap(
+    ({ Config }) => /"datacenter":"([^"]*)"/.exec(Config.Env.join("\n"))?.[1] ?? [],
+  );
+  return [...new Set(names)]
+    .filter((name) => name !== claim.datacenter)
+    .map(
+      (name) =>
+        `consul-docker:datacenter cannot change while the datacenter runs; set it back to ${name}, or run npm run down first, which deletes its data`,
     );
 }
 

@@ -25,6 +25,7 @@ const environment = { PATH: process.env["PATH"], DOCKER_HOST: process.env["DOCKE
 
 const claim: Claim = {
   owner,
+  datacenter: "dc7",
   subnet: "10.9.0.0/24",
   insecure: false,
   consulVersion: "1.22.3",
@@ -292,6 +293,15 @@ describe("a running datacenter", () => {
   });
   const SECURE = { server: true, acl: { enabled: true } };
   const OPEN = { server: true };
+
+  test("keeps its name", async () => {
+    await docker(running(server({ ...SECURE, datacenter: "dc6" })));
+
+    expect(await faultOf({})).toBe(
+      "this host cannot take the stack:\n  consul-docker:datacenter cannot change while the datacenter runs; set it back to dc6, or run npm run down first, which deletes its data",
+    );
+    await expect(preflight({ ...claim, datacenter: "dc6" })).resolves.toBeUndefined();
+  });
 
   test.each([
     ["secure", SECURE, true],

@@ -15,22 +15,21 @@ import { claimedImages, claimedPorts, readSettings } from "./settings";
 export = async () => {
   const settings = readSettings();
   const owner = { project: pulumi.getProject(), stack: pulumi.getStack() };
-  await preflight({ ...settings, owner, ports: claimedPorts(settings), images: claimedImages(settings) });
-  const [bundled, roll] = await Promise.all([bundleServices(settings.services), planRoll(owner)]);
+  const [bundled, roll] = await Promise.all([
+    bundleServices(settings.services),
+    planRoll(owner),
+    preflight({ ...settings, owner, ports: claimedPorts(settings), images: claimedImages(settings) }),
+  ]);
 
   const images = new Images("images", settings);
   const keys = settings.insecure ? undefined : new KeyMaterial("keys", settings);
-  const datacenter = new Cluster(
-    "consul",
-    {
-      ...settings,
-      owner,
-      keys,
-      imageId: images.consulId,
-      ...roll,
-    },
-    { dependsOn: images },
-  );
+  const datacenter = new Cluster("consul", {
+    ...settings,
+    owner,
+    keys,
+    imageId: images.consulId,
+    ...roll,
+  });
   const access =
     datacenter.agentSecrets === undefined
       ? undefined
@@ -65,19 +64,15 @@ export = async () => {
 
   const services = bundled.map(
     (service) =>
-      new Service(
-        service.name,
-        {
-          ...settings,
-          ...service,
-          owner,
-          inTurn: roll.inTurn,
-          datacenter,
-          credentials: access?.services.get(service.name),
-          baseImage: images.nodeName,
-        },
-        { dependsOn: images },
-      ),
+      new Service(service.name, {
+        ...settings,
+        ...service,
+        owner,
+        inTurn: roll.inTurn,
+        datacenter,
+        credentials: access?.services.get(service.name),
+        baseImage: images.nodeName,
+      }),
   );
 
   // Pulumi warns of outputs without a value.

@@ -174,7 +174,8 @@ export class Cluster extends pulumi.ComponentResource implements Datacenter {
       );
     }
 
-    // The first client alone, then the others: a change never takes all of them at a time.
+    // After the servers the first client alone, then the others: a change never takes all of them at a time. New ones
+    // wait for nobody, and are healthy when the servers have elected a leader.
     const clients: Client[] = [];
     for (const client of holders("client")) {
       clients.push(
@@ -189,7 +190,10 @@ export class Cluster extends pulumi.ComponentResource implements Datacenter {
           },
           {
             parent: this,
-            dependsOn: [...servers.values(), ...args.inTurn(client.name, clients.slice(0, 1))],
+            dependsOn: [
+              files,
+              ...args.inTurn<pulumi.Resource>(client.name, [...servers.values(), ...clients.slice(0, 1)]),
+            ],
           },
         ),
       );

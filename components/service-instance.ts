@@ -8,6 +8,7 @@ import {
   credentialFiles,
   credentialVolumes,
 } from "./access-control";
+import { shell } from "./agent";
 import type { Datacenter } from "./cluster";
 import { containerArgs, containerOptions, type Owner } from "./container";
 import { goDuration } from "./duration";
@@ -79,8 +80,8 @@ export class ServiceInstance extends pulumi.ComponentResource {
           attachment: { networkId: datacenter.networkId, alias: name },
           memoryMb: args.memoryMb,
           user: SERVICE_USER,
-          healthTest: ["node", "-e", probe(args.port)],
-          healthIntervalSeconds: 3,
+          healthTest: shell(["service-health.sh"], String(args.port)),
+          healthIntervalSeconds: 2,
           readyTimeoutSeconds: 60,
           stopTimeoutSeconds: 15,
           volumes: credentialVolumes(credentials),
@@ -136,7 +137,8 @@ export class ServiceInstance extends pulumi.ComponentResource {
         checks: args.checks.map((check) => catalogCheck(name, args.port, check)),
       },
       // The provider leaves a check that is no longer declared in the catalog, so another set of them is another entry.
-      { ...registered, dependsOn: this.container, replaceOnChanges: ["checks"] },
+      // It does not wait for the container: whoever is not there yet does not pass its checks.
+      { ...registered, replaceOnChanges: ["checks"] },
     );
 
     this.name = name;
@@ -155,9 +157,4 @@ function catalogCheck(instance: string, port: number, check: HttpCheck): consul.
     // A failing instance stays registered: Pulumi declares what exists, the check says whether it works.
     deregisterCriticalServiceAfter: "0s",
   };
-}
-
-/** Runs in the container, where Node.js is the only program sure to be there. */
-function probe(port: number): string {
-  return `require("node:http").get("http://127.0.0.1:${port}/startup",r=>process.exit(r.statusCode===200?0:1)).on("error",()=>process.exit(1))`;
 }

@@ -69,14 +69,6 @@ describe("the dev stack", () => {
     ]);
   });
 
-  test("creates nothing before all images are there", () => {
-    const images = ["docker.RemoteImage consul", "docker.RemoteImage consul-esm", "docker.RemoteImage node"];
-
-    for (const ref of ["Cluster consul", "Service catalog", "Service gateway"]) {
-      expect(stack.get(ref).dependencies).toEqual(images);
-    }
-  });
-
   test("replaces one monitor after the other, each on the client agent that is its own", () => {
     expect(stack.get("Monitor monitor-1").dependencies).toEqual([]);
     expect(stack.get("Monitor monitor-2").dependencies).toEqual(["docker.Container monitor-1"]);

@@ -1,5 +1,5 @@
 import { ServiceInstance, type ServiceInstanceArgs } from "../../components/service-instance";
-import { credentials, datacenter, HARDENED, httpsDatacenter, labelsOf, owner } from "./fixtures";
+import { credentials, datacenter, HARDENED, httpsDatacenter, labelsOf, owner, scripts } from "./fixtures";
 import { create, mockPulumi, type Created } from "./mocks";
 
 const args = (name: string, change: Partial<ServiceInstanceArgs> = {}): ServiceInstanceArgs => ({
@@ -69,13 +69,8 @@ describe("the container", () => {
       ],
       ports: [],
       healthcheck: {
-        tests: [
-          "CMD",
-          "node",
-          "-e",
-          'require("node:http").get("http://127.0.0.1:8080/startup",r=>process.exit(r.statusCode===200?0:1)).on("error",()=>process.exit(1))',
-        ],
-        interval: "3s",
+        tests: ["CMD", "sh", "-c", scripts("service-health.sh"), "service-health.sh", "8080"],
+        interval: "2s",
         timeout: "5s",
         retries: 3,
         startPeriod: "0s",
@@ -185,9 +180,9 @@ describe("the registration", () => {
     expect(JSON.stringify(inputs)).not.toContain("status");
   });
 
-  test("comes after its container and node, goes with the store, and is another one for other checks", () => {
+  test("comes after its node, not its container, goes with the store, and is another one for other checks", () => {
     expect(instance.get("consul.Service orders-1")).toMatchObject({
-      dependencies: ["consul.Node orders-1", "docker.Container orders-1"],
+      dependencies: ["consul.Node orders-1"],
       provider: "consul.Provider orders-1-provider",
       deletedWith: "docker.Volume orders-1-store",
       deleteBeforeReplace: true,

@@ -3,11 +3,14 @@ import * as docker from "@pulumi/docker";
 import * as pulumi from "@pulumi/pulumi";
 import { agentContainer, shell, type AgentArgs } from "./agent";
 import { containerOptions, labelList, physicalName } from "./container";
+import { onHost, type Host } from "./host";
 
 /** What one server needs from the rest of the stack. */
 export interface ServerArgs extends AgentArgs {
   /** Tag of the Consul image. */
   readonly consulVersion: string;
+  /** Where it runs, and its volume is. */
+  readonly host: Host;
   /**
    * Resolves when this server may be replaced by one with this fingerprint of all its arguments; rejects where that
    * would do harm.
@@ -48,10 +51,11 @@ export class Server extends pulumi.ComponentResource {
   /** `name` is also the name of the server's node and its host name. */
   constructor(name: string, args: ServerArgs, opts?: pulumi.ComponentResourceOptions) {
     super("consul-docker:index:Server", name, {}, opts);
-    const { owner, address } = args;
+    const { owner, address, host } = args;
 
     this.volume = new docker.Volume(
-      name,
+      // On another host it is another volume, so that the old one goes last, after its container.
+      onHost(name, host),
       { name: physicalName(owner, `${name}-data`), labels: labelList(owner, "server") },
       { parent: this, deleteBeforeReplace: true },
     );
@@ -67,7 +71,9 @@ export class Server extends pulumi.ComponentResource {
     // The provider is told only when the change may begin. A hook of Pulumi's would come too late, since the old
     // container goes first, or make a bare `pulumi destroy` refuse (https://github.com/pulumi/pulumi/issues/19933).
     const fingerprint = pulumi.output(container).apply(async (inputs) => {
-      const hash = createHash("sha256").update(JSON.stringify(inputs)).digest("hex");
+      const hash = createHash("sha256")
+        .update(JSON.stringify({ ...inputs, host: host.name }))
+        .digest("hex");
       if (!pulumi.runtime.isDryRun()) await args.mayReplace(hash);
       return hash;
     });

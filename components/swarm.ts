@@ -104,7 +104,8 @@ function serviceArgs(spec: InstanceSpec, drained: readonly string[]): docker.Ser
             readOnly,
           })),
         ],
-        stopGracePeriod: goDuration(spec.stopTimeoutSeconds),
+        // As long the provider waits until a deleted service's container is gone, then fails: which takes longer than its stop.
+        stopGracePeriod: goDuration(2 * spec.stopTimeoutSeconds),
       },
       logDriver: { name: UNPRIVILEGED.logDriver, options: UNPRIVILEGED.logOpts },
       networksAdvanceds: [{ id: attachment.networkId, aliases: [attachment.alias] }],

@@ -147,7 +147,7 @@ describe("the instances of a service", () => {
             { type: "tmpfs", target: "/tmp", tmpfsOptions: { sizeBytes: 16_777_216 } },
             { type: "volume", target: "/run/consul", source: "orders-secrets", readOnly: true },
           ],
-          stopGracePeriod: "15s",
+          stopGracePeriod: "30s",
         },
         logDriver: { name: "json-file", options: { "max-file": "3", "max-size": "10m" } },
         networksAdvanceds: [{ id: "network-id", aliases: ["orders-1"] }],

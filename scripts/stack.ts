@@ -2,6 +2,7 @@ import { execFile, spawn } from "node:child_process";
 import { join } from "node:path";
 import { promisify } from "node:util";
 import type { SnapshotPlan } from "../components/snapshots";
+import type { Engine } from "../engine";
 
 /** The Pulumi CLI as set-up left it, with the dev stack's passphrase unless another is set. */
 export const PULUMI = join(__dirname, "pulumi-launcher");
@@ -21,6 +22,8 @@ export interface StackOutputs {
   readonly snapshots?: SnapshotPlan;
   readonly gatewayUrl?: string;
   readonly dnsAddress: string;
+  /** The hosts, each with its engine; undefined where there is one engine. */
+  readonly hosts?: readonly Engine[];
 }
 
 /** Runs the Pulumi CLI on this terminal; resolves to its exit code. */

@@ -64,6 +64,7 @@ export = async () => {
         {
           ...settings,
           owner,
+          host,
           datacenter,
           credentials: access?.monitor,
           imageId: images.monitorIdOn(host),

@@ -15,6 +15,14 @@ export function onHost(name: string, host: Host): string {
   return host.name === undefined ? name : `${name}-${host.name}`;
 }
 
+/**
+ * The label that says on which of several hosts a container is. With another host it differs, and so the container is
+ * replaced: to Pulumi, another provider alone is no change.
+ */
+export function hostLabel(host: string | undefined): Record<string, string> {
+  return host === undefined ? {} : { "consul-docker.host": host };
+}
+
 /** The option by which a resource, or a component with all that is in it, is created on the host. */
 export function through({ provider }: Pick<Host, "provider">): { provider?: docker.Provider } {
   return provider === undefined ? {} : { provider };

@@ -21,8 +21,6 @@ export interface InstanceSpec extends ContainerSpec {
   readonly dns: readonly string[];
   /** Its port on the host. @default none */
   readonly publish?: PublishedPort | undefined;
-  /** Name of the host that it may not leave. @default any */
-  readonly host?: string | undefined;
 }
 
 /** How many instances a service is to have, and where it is published. */
@@ -45,7 +43,7 @@ export interface PlannedInstance {
 
 /** What the datacenter runs on: all that differs between one engine and several lies behind this. */
 export interface Platform {
-  /** The hosts that are in use, at least one. */
+  /** The hosts. */
   readonly hosts: readonly Host[];
   /** Driver of the network that spans them. */
   readonly networkDriver: "bridge" | "overlay";

@@ -3,14 +3,12 @@ import * as docker from "@pulumi/docker";
 import * as pulumi from "@pulumi/pulumi";
 import { agentContainer, shell, type AgentArgs } from "./agent";
 import { containerOptions, labelList, physicalName } from "./container";
-import { onHost, type Host } from "./host";
+import { hostLabel, onHost } from "./host";
 
 /** What one server needs from the rest of the stack. */
 export interface ServerArgs extends AgentArgs {
   /** Tag of the Consul image. */
   readonly consulVersion: string;
-  /** Where it runs, and its volume is. */
-  readonly host: Host;
   /**
    * Resolves when this server may be replaced by one with this fingerprint of all its arguments; rejects where that
    * would do harm.
@@ -71,9 +69,7 @@ export class Server extends pulumi.ComponentResource {
     // The provider is told only when the change may begin. A hook of Pulumi's would come too late, since the old
     // container goes first, or make a bare `pulumi destroy` refuse (https://github.com/pulumi/pulumi/issues/19933).
     const fingerprint = pulumi.output(container).apply(async (inputs) => {
-      const hash = createHash("sha256")
-        .update(JSON.stringify({ ...inputs, host: host.name }))
-        .digest("hex");
+      const hash = createHash("sha256").update(JSON.stringify(inputs)).digest("hex");
       if (!pulumi.runtime.isDryRun()) await args.mayReplace(hash);
       return hash;
     });
@@ -82,6 +78,7 @@ export class Server extends pulumi.ComponentResource {
       {
         ...container,
         labels: labelList(owner, "server", {
+          ...hostLabel(host.name),
           [FINGERPRINT_LABEL]: fingerprint,
           [VERSION_LABEL]: args.consulVersion,
         }),

@@ -53,6 +53,7 @@ export class Snapshots extends pulumi.ComponentResource {
           owner,
           role: "snapshots",
           imageId: args.imageId,
+          host: args.host.name,
           attachment: { networkId: datacenter.networkId, alias: name },
           memoryMb: 128,
           user: CONSUL_USER,

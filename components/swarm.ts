@@ -35,7 +35,8 @@ export function swarm(nodes: readonly SwarmHost[]): Platform {
   }));
   const drained = nodes.filter(({ drain }) => drain).map(({ name }) => name);
   return {
-    hosts: hosts.filter(({ drain }) => !drain).map(({ host }) => host),
+    // A drained one, too: what Swarm has run there holds on to its credentials for a time.
+    hosts: hosts.map(({ host }) => host),
     networkDriver: "overlay",
     provider,
     prebuilt: true,
@@ -89,11 +90,11 @@ function serviceArgs(spec: InstanceSpec, drained: readonly string[]): docker.Ser
         labels: labelList(owner, role),
         healthcheck: {
           tests: ["CMD", ...spec.healthTest],
-          interval: goDuration(spec.healthIntervalSeconds),
+          interval: duration(spec.healthIntervalSeconds),
           timeout: "5s",
           retries: 3,
           // Swarm replaces what is not healthy; what starts may have to wait for others.
-          startPeriod: goDuration(spec.readyTimeoutSeconds),
+          startPeriod: duration(spec.readyTimeoutSeconds),
         },
         mounts: [
           { type: "tmpfs", target: "/tmp", tmpfsOptions: { sizeBytes: 16 * 1024 * 1024 } },
@@ -105,7 +106,7 @@ function serviceArgs(spec: InstanceSpec, drained: readonly string[]): docker.Ser
           })),
         ],
         // As long the provider waits until a deleted service's container is gone, then fails: which takes longer than its stop.
-        stopGracePeriod: goDuration(2 * spec.stopTimeoutSeconds),
+        stopGracePeriod: duration(2 * spec.stopTimeoutSeconds),
       },
       logDriver: { name: UNPRIVILEGED.logDriver, options: UNPRIVILEGED.logOpts },
       networksAdvanceds: [{ id: attachment.networkId, aliases: [attachment.alias] }],
@@ -134,6 +135,11 @@ function serviceArgs(spec: InstanceSpec, drained: readonly string[]): docker.Ser
     },
     convergeConfig: { delay: "1s", timeout: goDuration(spec.readyTimeoutSeconds) },
   };
+}
+
+/** As the provider reads durations of services back: without minutes and seconds that are none. */
+function duration(seconds: number): string {
+  return goDuration(seconds).replace(/m0s$/, "m").replace(/h0m$/, "h");
 }
 
 function variable(text: string): [name: string, value: string] {

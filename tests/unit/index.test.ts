@@ -289,6 +289,18 @@ describe("a stack on hosts", () => {
     });
   });
 
+  test("replaces what comes to another host", () => {
+    for (const [name, host] of [
+      ["server-4", "a"],
+      ["client-2", "b"],
+      ["monitor-2", "b"],
+      ["snapshots", "a"],
+    ] as const) {
+      const { inputs } = stack.get(`docker.Container ${name}`);
+      expect(inputs["labels"]).toContainEqual({ label: "consul-docker.host", value: host });
+    }
+  });
+
   test("has its network, and its services, through the manager", () => {
     expect(stack.get("docker.Provider swarm").inputs).toEqual({ host: "ssh://b" });
     expect(providersOf(/^docker.(Network|Service) /)).toEqual({

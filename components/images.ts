@@ -62,7 +62,7 @@ export class Images extends pulumi.ComponentResource {
       if (platform.prebuilt) {
         for (const { name: service, bundle } of args.services)
           serviceImage(
-            onHost(service, host),
+            onHost(`service-${service}`, host),
             service,
             { owner, bundle, baseImage: references.node },
             { parent: this, dependsOn: node, ...through(host) },

@@ -302,21 +302,23 @@ describe("a stack on hosts", () => {
   });
 
   test("has its network, and its services, through the manager", () => {
-    expect(stack.get("docker.Provider swarm").inputs).toEqual({ host: "ssh://b" });
+    expect(stack.get("docker.Provider swarm_manager").inputs).toEqual({ host: "ssh://b" });
     expect(providersOf(/^docker.(Network|Service) /)).toEqual({
-      consul: "swarm",
-      "gateway-1": "swarm",
-      "gateway-2": "swarm",
-      "gateway-3": "swarm",
-      "catalog-1": "swarm",
-      "catalog-2": "swarm",
+      consul: "swarm_manager",
+      "gateway-1": "swarm_manager",
+      "gateway-2": "swarm_manager",
+      "gateway-3": "swarm_manager",
+      "catalog-1": "swarm_manager",
+      "catalog-2": "swarm_manager",
     });
     expect(stack.get("docker.Network consul").inputs).toMatchObject({ driver: "overlay", attachable: true });
   });
 
   test("has every image and every service's token on each of them, each token read by its holder alone", () => {
     for (const host of ["a", "b", "c"]) {
-      const images = ["consul", "consul-esm", "node", "gateway", "catalog"].map((name) => `${name}-${host}`);
+      const images = ["consul", "consul-esm", "node", "service-gateway", "service-catalog"].map(
+        (name) => `${name}-${host}`,
+      );
       const volumes = ["monitor", "snapshots", "gateway", "catalog"].map((name) => `${name}-secrets-${host}`);
       for (const name of images)
         expect(providersOf(new RegExp(`RemoteImage ${name}$`))).toEqual({ [name]: host });
@@ -327,7 +329,7 @@ describe("a stack on hosts", () => {
       expect(inputs).toMatchObject({ name: `shop-test-tokens-${host}` });
       expect(dependencies).toContain(`docker.Container keys-${host}`);
     }
-    expect(stack.get("docker.RemoteImage catalog-c").inputs).toMatchObject({
+    expect(stack.get("docker.RemoteImage service-catalog-c").inputs).toMatchObject({
       name: "shop-test-catalog:abc",
       build: { useLegacyBuilder: true },
     });

@@ -46,10 +46,10 @@ beforeAll(async () => {
 
 test("each host is created through a provider of its own, what spans them through the manager's engine", () => {
   expect(three.refs).toEqual(
-    expect.arrayContaining(["docker.Provider swarm", "docker.Provider a", "docker.Provider b"]),
+    expect.arrayContaining(["docker.Provider swarm_manager", "docker.Provider a", "docker.Provider b"]),
   );
   expect(three.registrations).toHaveLength(4);
-  expect(three.get("docker.Provider swarm").inputs).toEqual({ host: "ssh://admin@a" });
+  expect(three.get("docker.Provider swarm_manager").inputs).toEqual({ host: "ssh://admin@a" });
   expect(three.get("docker.Provider b").inputs).toEqual({ host: "tcp://b:2376", certPath: "/certs" });
 });
 
@@ -122,7 +122,7 @@ describe("the instances of a service", () => {
     const { get } = await create(() => three.component.run("orders-1", instance("orders-1"), {}));
 
     const { inputs, provider } = get("docker.Service orders-1");
-    expect(provider).toBe("docker.Provider swarm");
+    expect(provider).toBe("docker.Provider swarm_manager");
     expect(inputs).toEqual({
       name: "shop-test-orders-1",
       labels: labelsOf("service"),

@@ -19,7 +19,7 @@ export interface Engine {
 }
 
 /** How a docker command is told of an engine. */
-export type Endpoint = Pick<Engine, "endpoint" | "certPath">;
+export type Endpoint = Pick<Engine, "name" | "endpoint" | "certPath">;
 
 /** A container as the engine describes it, as far as it is read here. */
 export interface Container {
@@ -45,11 +45,7 @@ export interface Container {
 }
 
 /** Every object of a kind that `docker LIST` names; throws one RunError when the engine does not answer. */
-export async function inspectAll<T>(
-  engine: Pick<Engine, "name"> & Endpoint,
-  kind: string,
-  list: readonly string[],
-): Promise<T[]> {
+export async function inspectAll<T>(engine: Endpoint, kind: string, list: readonly string[]): Promise<T[]> {
   try {
     const ids = (await docker(list, engine)).split("\n").filter(Boolean);
     return ids.length === 0 ? [] : (JSON.parse(await docker([kind, "inspect", ...ids], engine)) as T[]);

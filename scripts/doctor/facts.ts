@@ -1,3 +1,4 @@
+import { answeringUrl } from "../api-url";
 import { enginesOf } from "../clients";
 import { ConsulApi } from "../consul-api";
 import { askAgents } from "./agents";
@@ -100,8 +101,10 @@ async function viewThrough(ask: Ask): Promise<View> {
 function askPublished({ outputs }: StackState): Ask {
   const { httpApiUrl, caCertificate, managementToken } = outputs;
   if (httpApiUrl === undefined) return () => Promise.reject(new Error("the stack has no API yet"));
-  const api = new ConsulApi({ httpApiUrl, caCertificate, managementToken, timeoutMs: API_TIMEOUT_MS });
-  return (path) => api.get(path);
+  const api = answeringUrl({ ...outputs, httpApiUrl }).then(
+    (url) => new ConsulApi({ httpApiUrl: url, caCertificate, managementToken, timeoutMs: API_TIMEOUT_MS }),
+  );
+  return async (path) => (await api).get(path);
 }
 
 /** Through a server, inside its container. */

@@ -4,7 +4,7 @@ import { mkdir, readdir, readFile, stat, writeFile } from "node:fs/promises";
 import { dirname } from "node:path";
 import { promisify } from "node:util";
 import { build, type BuildFailure, type Metafile } from "esbuild";
-import type { Bundle } from "./components/service";
+import type { Bundle } from "./components/service-image";
 import { fault } from "./fault";
 
 /** Where bundles are kept between runs; ignored by git. */

@@ -1,7 +1,25 @@
 import { execFile } from "node:child_process";
+import { join } from "node:path";
 import { promisify } from "node:util";
 import type { Owner } from "./components/container";
 import { fault } from "./fault";
+
+/** An engine, as the settings name it. */
+export interface Engine {
+  /** Name of the Swarm node that it is. @default none: it is the only engine there is */
+  readonly name?: string;
+  /** Where it listens. @default what the docker command talks to */
+  readonly endpoint?: string;
+  /** Folder with the files for TLS. @default none */
+  readonly certPath?: string | undefined;
+  /** Address of its host that published ports listen on. */
+  readonly address: string;
+  /** Whether it is to be the manager of a Swarm. @default false */
+  readonly manager?: boolean;
+}
+
+/** How a docker command is told of an engine. */
+export type Endpoint = Pick<Engine, "name" | "endpoint" | "certPath">;
 
 /** A container as the engine describes it, as far as it is read here. */
 export interface Container {
@@ -27,20 +45,41 @@ export interface Container {
 }
 
 /** Every object of a kind that `docker LIST` names; throws one RunError when the engine does not answer. */
-export async function inspectAll<T>(kind: string, list: readonly string[]): Promise<T[]> {
+export async function inspectAll<T>(engine: Endpoint, kind: string, list: readonly string[]): Promise<T[]> {
   try {
-    const ids = (await docker(list)).split("\n").filter(Boolean);
-    return ids.length === 0 ? [] : (JSON.parse(await docker([kind, "inspect", ...ids])) as T[]);
+    const ids = (await docker(list, engine)).split("\n").filter(Boolean);
+    return ids.length === 0 ? [] : (JSON.parse(await docker([kind, "inspect", ...ids], engine)) as T[]);
   } catch (error) {
     throw fault(
-      `the Docker Engine does not answer (${reason(error)}); start it, or set DOCKER_HOST to one that runs`,
+      engine.name === undefined
+        ? `the Docker Engine does not answer (${reason(error)}); start it, or set DOCKER_HOST to one that runs`
+        : `the Docker Engine of ${engine.name} does not answer (${reason(error)}); start it, or correct its endpoint in consul-docker:hosts`,
     );
   }
 }
 
 /** Standard output of a Docker command. */
-export async function docker(args: readonly string[]): Promise<string> {
-  return (await promisify(execFile)("docker", args, { maxBuffer: 64 * 1024 * 1024 })).stdout;
+export async function docker(args: readonly string[], engine: Endpoint = {}): Promise<string> {
+  const options = { maxBuffer: 64 * 1024 * 1024 };
+  return (await promisify(execFile)("docker", [...endpointOptions(engine), ...args], options)).stdout;
+}
+
+/** The options by which the docker command talks to an engine. */
+export function endpointOptions({ endpoint, certPath }: Endpoint): string[] {
+  return [
+    ...(endpoint === undefined ? [] : ["-H", endpoint]),
+    ...(certPath === undefined
+      ? []
+      : [
+          "--tlsverify",
+          "--tlscacert",
+          join(certPath, "ca.pem"),
+          "--tlscert",
+          join(certPath, "cert.pem"),
+          "--tlskey",
+          join(certPath, "key.pem"),
+        ]),
+  ];
 }
 
 /** Why a Docker command failed, in one line. */

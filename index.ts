@@ -3,31 +3,42 @@ import { bundleServices } from "./bundle";
 import { AccessControl } from "./components/access-control";
 import { Cluster } from "./components/cluster";
 import { Images } from "./components/images";
+import { through, type Host } from "./components/host";
 import { KeyMaterial } from "./components/key-material";
 import { Monitor } from "./components/monitor";
 import { Service } from "./components/service";
 import { Snapshots } from "./components/snapshots";
 import { preflight } from "./preflight";
+import { platformOf } from "./platform";
 import { planRoll } from "./roll";
-import { claimedImages, claimedPorts, readSettings } from "./settings";
+import { claimedImages, claimedPorts, enginesOf, readSettings } from "./settings";
 
 /** Composes the datacenter; what it returns are the stack's outputs. */
 export = async () => {
   const settings = readSettings();
   const owner = { project: pulumi.getProject(), stack: pulumi.getStack() };
+  const engines = enginesOf(settings);
   const [bundled, roll] = await Promise.all([
     bundleServices(settings.services),
-    planRoll(owner),
-    preflight({ ...settings, owner, ports: claimedPorts(settings), images: claimedImages(settings) }),
+    planRoll(owner, engines),
+    preflight({
+      ...settings,
+      owner,
+      engines,
+      ports: claimedPorts(settings),
+      images: claimedImages(settings),
+    }),
   ]);
 
-  const images = new Images("images", settings);
+  const platform = platformOf(settings);
+  const images = new Images("images", { ...settings, owner, platform, services: bundled });
   const keys = settings.insecure ? undefined : new KeyMaterial("keys", settings);
   const datacenter = new Cluster("consul", {
     ...settings,
     owner,
+    platform,
     keys,
-    imageId: images.consulId,
+    imageIdOn: images.consulIdOn,
     ...roll,
   });
   const access =
@@ -36,43 +47,66 @@ export = async () => {
       : new AccessControl("access", {
           ...settings,
           owner,
+          platform,
           datacenter,
           agentSecrets: datacenter.agentSecrets,
-          imageId: images.consulId,
+          imageIdOn: images.consulIdOn,
         });
 
-  const monitor = {
-    ...settings,
-    owner,
-    datacenter,
-    credentials: access?.monitor,
-    imageId: images.monitorId,
-    memoryMb: settings.monitorMemoryMb,
-  };
-  const first = new Monitor("monitor-1", { ...monitor, number: 1 });
-  new Monitor("monitor-2", { ...monitor, number: 2 }, { dependsOn: roll.inTurn("monitor-2", [first]) });
+  const monitors: Monitor[] = [];
+  for (const [index, host] of platform.place(2).entries()) {
+    const number = index + 1;
+    const name = `monitor-${number}`;
+    monitors.push(
+      new Monitor(
+        name,
+        {
+          ...settings,
+          owner,
+          host,
+          datacenter,
+          credentials: access?.monitor,
+          imageId: images.monitorIdOn(host),
+          memoryMb: settings.monitorMemoryMb,
+          number,
+        },
+        { dependsOn: roll.inTurn(name, monitors), ...through(host) },
+      ),
+    );
+  }
 
   if (settings.snapshots !== undefined) {
-    new Snapshots("snapshots", {
-      ...settings.snapshots,
-      owner,
-      datacenter,
-      credentials: access?.snapshots,
-      imageId: images.consulId,
-    });
+    const [host] = platform.place(1) as [Host];
+    new Snapshots(
+      "snapshots",
+      {
+        ...settings.snapshots,
+        owner,
+        host,
+        datacenter,
+        credentials: access?.snapshots,
+        imageId: images.consulIdOn(host),
+      },
+      through(host),
+    );
   }
 
   const services = bundled.map(
     (service) =>
-      new Service(service.name, {
-        ...settings,
-        ...service,
-        owner,
-        inTurn: roll.inTurn,
-        datacenter,
-        credentials: access?.services.get(service.name),
-        baseImage: images.nodeName,
-      }),
+      new Service(
+        service.name,
+        {
+          ...settings,
+          ...service,
+          owner,
+          platform,
+          inTurn: roll.inTurn,
+          datacenter,
+          credentials: access?.services.get(service.name),
+          baseImage: images.nodeName,
+        },
+        { dependsOn: images },
+      ),
   );
 
   // Pulumi warns of outputs without a value.
@@ -86,6 +120,7 @@ export = async () => {
     certificateExpiries: keys?.expiries,
     managementToken: keys?.managementToken,
     snapshots: settings.snapshots,
+    hosts: settings.hosts.length === 0 ? undefined : settings.hosts,
     members: datacenter.members,
     services: Object.fromEntries(services.map((service) => [service.name, service.instances])),
   });

@@ -3,10 +3,12 @@ import * as pulumi from "@pulumi/pulumi";
 import { overlap } from "./components/addresses";
 import type { Owner } from "./components/container";
 import { VERSION_LABEL } from "./components/server";
-import { docker, inspectAll, isOwn, reason, type Container } from "./engine";
+import { inspectAll, isOwn, reason, type Container, type Engine } from "./engine";
+import { provideImage } from "./image-copy";
+import { swarmFaults } from "./swarm-faults";
 import { fault } from "./fault";
 
-/** What is about to be taken from the engine's host. */
+/** What is about to be taken from each engine's host. */
 export interface Claim {
   /** Whose containers and networks are no conflict. */
   readonly owner: Owner;
@@ -20,9 +22,9 @@ export interface Claim {
   readonly consulVersion: string;
   /** Whether it may be older than what runs. */
   readonly allowDowngrade: boolean;
-  /** Address of the host that ports listen on. */
-  readonly bindAddress: string;
-  /** Ports of the host, each with the setting that asks for it. */
+  /** The engines. */
+  readonly engines: readonly Engine[];
+  /** Ports of each host, each with the setting that asks for it. */
   readonly ports: ReadonlyMap<number, string>;
   /** References of the images to run, each with the setting that asks for it. */
   readonly images: ReadonlyMap<string, string>;
@@ -34,28 +36,49 @@ interface Network {
   readonly IPAM: { readonly Config: readonly { readonly Subnet?: string }[] | null };
 }
 
+/** What an engine has. */
+interface Inventory {
+  readonly engine: Engine;
+  readonly networks: readonly Network[];
+  readonly containers: readonly Container[];
+}
+
 /**
- * Sees to it, before anything is created, that the engine has what the stack needs; pulls missing images. Throws one RunError that names
+ * Sees to it, before anything is created, that the engines have what the stack needs; provides missing images. Throws one RunError that names
  * every fault. A preview needs no engine, so it does not ask.
  */
 export async function preflight(claim: Claim): Promise<void> {
   if (pulumi.runtime.isDryRun()) return;
-  const [networks, containers] = await Promise.all([
-    inspectAll<Network>("network", ["network", "ls", "-q"]),
-    inspectAll<Container>("container", ["ps", "-a", "-q"]),
-  ]);
+  const inventories = await Promise.all(claim.engines.map(inventoryOf));
+  const containers = inventories.flatMap((one) => one.containers);
   const faults = [
-    ...subnetFaults(claim, networks),
+    ...(await swarmFaults(claim.engines)),
+    ...inventories.flatMap((inventory) => subnetFaults(claim, inventory)),
     ...datacenterFaults(claim, containers),
     ...securityFaults(claim, containers),
     ...versionFaults(claim, containers),
-    ...(await portFaults(claim, containers)),
+    ...(await Promise.all(inventories.map((inventory) => portFaults(claim, inventory)))).flat(),
     ...(await imageFaults(claim)),
   ];
-  if (faults.length > 0) throw fault("this host cannot take the stack:", faults);
+  if (faults.length === 0) return;
+  const where = claim.engines.length === 1 ? "this host" : "the hosts";
+  throw fault(`${where} cannot take the stack:`, [...new Set(faults)]);
 }
 
-function subnetFaults({ owner, subnet }: Claim, networks: readonly Network[]): string[] {
+async function inventoryOf(engine: Engine): Promise<Inventory> {
+  const [networks, containers] = await Promise.all([
+    inspectAll<Network>(engine, "network", ["network", "ls", "-q"]),
+    inspectAll<Container>(engine, "container", ["ps", "-a", "-q"]),
+  ]);
+  return { engine, networks, containers };
+}
+
+/** Behind which network, port or the like it says on which of several hosts that is. */
+function of({ name }: Engine): string {
+  return name === undefined ? "" : ` of ${name}`;
+}
+
+function subnetFaults({ owner, subnet }: Claim, { engine, networks }: Inventory): string[] {
   return networks
     .filter(({ Labels }) => !isOwn(owner, Labels ?? {}))
     .flatMap(({ Name, IPAM }) =>
@@ -63,7 +86,7 @@ function subnetFaults({ owner, subnet }: Claim, networks: readonly Network[]): s
         .filter((config) => config.Subnet?.includes(".") && overlap(config.Subnet, subnet))
         .map(
           (config) =>
-            `subnet ${subnet} overlaps ${config.Subnet ?? ""} of the Docker network ${Name}; set consul-docker:subnet to a free one`,
+            `subnet ${subnet} overlaps ${config.Subnet ?? ""} of the Docker network ${Name}${of(engine)}; set consul-docker:subnet to a free one`,
         ),
     );
 }
@@ -119,10 +142,8 @@ function isDowngrade(from: string, to: string): boolean {
   return isMajor < wasMajor || (isMajor === wasMajor && isMinor < wasMinor);
 }
 
-async function portFaults(
-  { owner, bindAddress, ports }: Claim,
-  containers: readonly Container[],
-): Promise<string[]> {
+async function portFaults({ owner, ports }: Claim, { engine, containers }: Inventory): Promise<string[]> {
+  const { address } = engine;
   const published = containers
     .filter(({ State }) => State.Running)
     .flatMap(({ Name, Config, HostConfig }) =>
@@ -138,11 +159,12 @@ async function portFaults(
     [...ports].map(async ([port, setting]) => {
       const holder = published.find((one) => one.port === port);
       if (holder?.own === true) return [];
-      if (holder !== undefined) return [inUse(port, bindAddress, `the container ${holder.by}`, setting)];
-      const obstacle = isRemote() ? undefined : await listenError(port, bindAddress);
+      if (holder !== undefined)
+        return [inUse(port, address, `the container ${holder.by}${of(engine)}`, setting)];
+      const obstacle = isElsewhere(engine) ? undefined : await listenError(port, address);
       if (obstacle === "EADDRNOTAVAIL")
-        return [`${bindAddress} is no address of this host; set consul-docker:bindAddress to one`];
-      return obstacle === "EADDRINUSE" ? [inUse(port, bindAddress, "another process", setting)] : [];
+        return [`${address} is no address of this host; set consul-docker:bindAddress to one`];
+      return obstacle === "EADDRINUSE" ? [inUse(port, address, "another process", setting)] : [];
     }),
   );
   return [...new Set(results.flat())];
@@ -152,32 +174,25 @@ function inUse(port: number, address: string, by: string, setting: string): stri
   return `port ${port} of ${address} is in use by ${by}; set ${setting} to a free one`;
 }
 
-async function imageFaults({ images }: Claim): Promise<string[]> {
+async function imageFaults({ engines, images }: Claim): Promise<string[]> {
   const results = await Promise.all(
-    [...images].map(async ([reference, setting]) => {
-      if (await succeeds(docker(["image", "inspect", "-f", "ok", reference]))) return [];
-      void pulumi.log.info(`pulling ${reference}`);
-      return docker(["pull", "-q", reference]).then(
-        () => [],
-        (error: unknown) => [
-          `the image ${reference} cannot be had (${reason(error)}); check ${setting} and the network`,
-        ],
-      );
-    }),
+    engines.flatMap((engine) =>
+      [...images].map(([reference, setting]) =>
+        provideImage(reference, engine, engines).then(
+          () => [],
+          (error: unknown) => [
+            `the image ${reference} cannot be had${engine.name === undefined ? "" : ` on ${engine.name}`} (${reason(error)}); check ${setting} and the network`,
+          ],
+        ),
+      ),
+    ),
   );
   return results.flat();
 }
 
-function succeeds(attempt: Promise<unknown>): Promise<boolean> {
-  return attempt.then(
-    () => true,
-    () => false,
-  );
-}
-
-/** Whether the engine runs on another host, whose ports cannot be tried from here. */
-function isRemote(): boolean {
-  return /^(tcp|ssh|https?):/.test(process.env["DOCKER_HOST"] ?? "");
+/** Whether the engine may run on another host, whose ports cannot be tried from here. */
+function isElsewhere({ endpoint = process.env["DOCKER_HOST"], name }: Engine): boolean {
+  return name !== undefined || /^(tcp|ssh|https?):/.test(endpoint ?? "");
 }
 
 /** Why `port` cannot be listened on; undefined when it can. The engine may take low ports that this process may not. */

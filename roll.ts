@@ -2,7 +2,7 @@ import { setTimeout as sleep } from "node:timers/promises";
 import * as pulumi from "@pulumi/pulumi";
 import { labelFilters, type InTurn, type Owner } from "./components/container";
 import { FINGERPRINT_LABEL } from "./components/server";
-import { inspectAll, type Container } from "./engine";
+import { inspectAll, type Container, type Engine } from "./engine";
 import { fault } from "./fault";
 
 /** How a rolling change proceeds. */
@@ -33,9 +33,9 @@ const PATIENCE_MS = 60_000;
 // An election makes every server look sick for a check or two.
 const SETTLED_MS = 20_000;
 
-/** Asks the engine how the servers are; a preview, which needs no engine, knows nothing. */
-export async function planRoll(owner: Owner): Promise<Roll> {
-  const containers = pulumi.runtime.isDryRun() ? [] : await containersOf(owner);
+/** Asks the engines how the servers are; a preview, which needs no engine, knows nothing. */
+export async function planRoll(owner: Owner, engines: readonly Engine[]): Promise<Roll> {
+  const containers = pulumi.runtime.isDryRun() ? [] : await containersOf(owner, engines);
   const existing = new Set(containers.map(({ Config }) => Config.Hostname));
   const servers = containers.filter(isServer).map(healthOf);
   const rank = ({ healthy, leads }: ServerHealth) => (healthy ? (leads ? 2 : 1) : 0);
@@ -46,7 +46,8 @@ export async function planRoll(owner: Owner): Promise<Roll> {
       .map(({ name }) => name),
     mayReplace: async (server, fingerprint) => {
       const running = servers.find(({ name }) => name === server);
-      if (running !== undefined && running.fingerprint !== fingerprint) await mayReplace(owner, server);
+      if (running !== undefined && running.fingerprint !== fingerprint)
+        await mayReplace(owner, engines, server);
     },
   };
 }
@@ -55,11 +56,11 @@ export async function planRoll(owner: Owner): Promise<Roll> {
  * Waits until all others are healthy. A server that is sick all the time may be replaced without that, and so may each
  * where the majority is lost all the time: there is nothing to lose any more.
  */
-async function mayReplace(owner: Owner, name: string): Promise<void> {
+async function mayReplace(owner: Owner, engines: readonly Engine[], name: string): Promise<void> {
   const since = Date.now();
   let worked = false;
   for (;;) {
-    const servers = await serversOf(owner);
+    const servers = await serversOf(owner, engines);
     const sick = servers.filter(({ healthy }) => !healthy);
     worked ||= sick.length * 2 < servers.length && sick.every((server) => server.name !== name);
     const others = servers.filter((server) => server.name !== name);
@@ -84,12 +85,15 @@ function refusal(name: string, sick: readonly ServerHealth[]): pulumi.RunError {
   );
 }
 
-async function serversOf(owner: Owner): Promise<ServerHealth[]> {
-  return (await containersOf(owner)).filter(isServer).map(healthOf);
+async function serversOf(owner: Owner, engines: readonly Engine[]): Promise<ServerHealth[]> {
+  return (await containersOf(owner, engines)).filter(isServer).map(healthOf);
 }
 
-function containersOf(owner: Owner): Promise<Container[]> {
-  return inspectAll<Container>("container", ["ps", "-a", "-q", ...labelFilters(owner)]);
+async function containersOf(owner: Owner, engines: readonly Engine[]): Promise<Container[]> {
+  const list = ["ps", "-a", "-q", ...labelFilters(owner)];
+  return (
+    await Promise.all(engines.map((engine) => inspectAll<Container>(engine, "container", list)))
+  ).flat();
 }
 
 function isServer({ Config }: Container): boolean {

@@ -1,6 +1,7 @@
 import { existsSync } from "node:fs";
 import * as pulumi from "@pulumi/pulumi";
 import { imageReferences } from "./components/images";
+import type { Engine } from "./engine";
 import { fault } from "./fault";
 import { conflicts, describeIssue, keyOf, NAMESPACE } from "./settings/faults";
 import { schema, shape, type Settings } from "./settings/schema";
@@ -28,15 +29,20 @@ export function parseSettings(
   throw fault(`the stack file has ${lines.length === 1 ? "a fault" : `${lines.length} faults`}:`, lines);
 }
 
-/** The ports of the host that the settings ask for, each with the setting's key. */
-export function claimedPorts({ httpPort, dnsPort, services }: Settings): Map<number, string> {
+/** The engines that the settings name, each with what it is to be; without hosts, the one that the docker command talks to. */
+export function enginesOf({ hosts, bindAddress }: Settings): Engine[] {
+  return hosts.length === 0 ? [{ address: bindAddress }] : [...hosts];
+}
+
+/** The ports of each host that the settings ask for, each with the setting's key. */
+export function claimedPorts({ httpPort, dnsPort, services, hosts }: Settings): Map<number, string> {
   return new Map([
     [httpPort, keyOf("httpPort")],
     [dnsPort, keyOf("dnsPort")],
     ...services.flatMap(({ hostPort, instances }, index) =>
       hostPort === undefined
         ? []
-        : Array.from({ length: instances }, (_, instance): [number, string] => [
+        : Array.from({ length: hosts.length === 0 ? instances : 1 }, (_, instance): [number, string] => [
             hostPort + instance,
             keyOf("services", index, "hostPort"),
           ]),

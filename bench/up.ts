@@ -51,7 +51,7 @@ export async function benchUp(): Promise<Report> {
     await program.configure(SETTINGS);
     console.error("bringing the datacenter up once, to describe its containers to Compose");
     await program.up();
-    const containers = await inspectAll<Deployed>("container", ["ps", "-a", "-q", ...OWN]);
+    const containers = await inspectAll<Deployed>({}, "container", ["ps", "-a", "-q", ...OWN]);
     await writeFile(join(folder, "compose.yaml"), JSON.stringify(composeFile(containers, SETTINGS.subnet)));
     for (const { container, path } of folders(containers)) {
       await mkdir(join(folder, container, path), { recursive: true });

@@ -3,6 +3,7 @@ import { join } from "node:path";
 import type * as docker from "@pulumi/docker";
 import type * as pulumi from "@pulumi/pulumi";
 import { containerArgs, type MountedVolume, type Owner } from "./container";
+import type { Host } from "./host";
 
 /** What a Consul agent of either kind needs from the rest of the stack. */
 export interface AgentArgs {
@@ -10,6 +11,8 @@ export interface AgentArgs {
   readonly owner: Owner;
   /** Consul datacenter. */
   readonly datacenter: string;
+  /** Where it runs. */
+  readonly host: Host;
   /** Fixed address in the network. */
   readonly address: string;
   /** ID of the network. */
@@ -61,6 +64,7 @@ export function agentContainer(name: string, args: AgentArgs, spec: AgentSpec): 
       owner: args.owner,
       role: spec.role,
       imageId: args.imageId,
+      host: args.host.name,
       attachment: { networkId: args.networkId, alias: name, address: args.address },
       memoryMb: args.memoryMb,
       user: CONSUL_USER,

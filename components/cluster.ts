@@ -5,7 +5,9 @@ import { parseSubnet, reachableAt, type Subnet } from "./addresses";
 import { CONSUL_USER, memberFiles } from "./agent";
 import { apiPort, Client } from "./client";
 import type { InTurn, Owner } from "./container";
+import { onHost, through, type Host } from "./host";
 import type { KeyMaterial } from "./key-material";
+import type { Platform } from "./platform";
 import { SecretFiles, secretsVolume, type SecretFolder } from "./secret-files";
 import { Network } from "./network";
 import { Server } from "./server";
@@ -31,8 +33,10 @@ export interface ClusterArgs {
   readonly clients: number;
   /** The network's own addresses, as `10.87.0.0/24`. */
   readonly subnet: string;
-  /** ID of the Consul image. */
-  readonly imageId: pulumi.Input<string>;
+  /** The hosts. */
+  readonly platform: Platform;
+  /** ID of the Consul image on a host. */
+  readonly imageIdOn: (host: Host) => pulumi.Input<string>;
   /** Tag of the Consul image. */
   readonly consulVersion: string;
   /** Whom a container waits for before it is changed. */
@@ -45,11 +49,9 @@ export interface ClusterArgs {
   readonly keys?: KeyMaterial | undefined;
   /** Serves the API and the UI by HTTPS alone; needs `keys`. */
   readonly https: boolean;
-  /** Address of the host that published ports listen on. */
-  readonly bindAddress: string;
-  /** Port of the HTTP API and the UI on the host. */
+  /** Port of the HTTP API and the UI on each host. */
   readonly httpPort: number;
-  /** Port of DNS on the host, UDP and TCP. */
+  /** Port of DNS on each host, UDP and TCP. */
   readonly dnsPort: number;
   /** Memory limit of a server in MiB. */
   readonly serverMemoryMb: number;
@@ -89,24 +91,27 @@ export interface Datacenter {
   readonly ready: pulumi.Resource[];
 }
 
+/** A member and its host. */
+type PlacedMember = Member & { readonly host: Host };
+
 /** An agent and the volume with its files. */
-export type SecretHolder = Member & { readonly volume: docker.Volume };
+export type SecretHolder = PlacedMember & { readonly volume: docker.Volume };
 
 /** The volumes with the agents' files, to which their tokens are added. */
 export interface AgentSecrets {
   /** All agents, each with its volume. */
   readonly agents: readonly SecretHolder[];
-  /** What carries the files. */
-  readonly files: SecretFiles;
+  /** What carries the files on a host. */
+  readonly filesOn: (host: Host) => SecretFiles;
 }
 
-/** A Consul datacenter on one engine: its network, servers and client agents. */
+/** A Consul datacenter: its network, servers and client agents. */
 export class Cluster extends pulumi.ComponentResource implements Datacenter {
   /** All agents, servers first. */
   public readonly members: pulumi.Output<Member[]>;
-  /** Base URL of the HTTP API on the host. */
+  /** Base URL of the HTTP API on the host, the first of several. */
   public readonly httpApiUrl: pulumi.Output<string>;
-  /** `ADDRESS:PORT` of DNS on the host. */
+  /** `ADDRESS:PORT` of DNS on the host, the first of several. */
   public readonly dnsAddress: pulumi.Output<string>;
   /** Where the tokens of the agents go, by the agents' names; undefined without access control. */
   public readonly agentSecrets: AgentSecrets | undefined;
@@ -139,11 +144,17 @@ export class Cluster extends pulumi.ComponentResource implements Datacenter {
     const planned = (role: Member["role"]) => members.filter((member) => member.role === role);
     const serverNames = planned("server").map((member) => member.name);
 
-    const network = new Network(name, { owner: args.owner, subnet }, { parent: this });
-    const { keys, https } = args;
-    const { agents, files } = this.#agentSecrets(args, members);
-    const agent = ({ address, volume }: SecretHolder) => ({
+    const { keys, https, platform } = args;
+    const network = new Network(
+      name,
+      { owner: args.owner, driver: platform.networkDriver, subnet },
+      { parent: this, ...through(platform) },
+    );
+    const { agents, filesOn } = this.#agentSecrets(args, members);
+    const agent = ({ address, host, volume }: SecretHolder) => ({
       ...args,
+      host,
+      imageId: args.imageIdOn(host),
       networkId: network.networkId,
       address,
       secretsVolume: volume.name,
@@ -169,7 +180,7 @@ export class Cluster extends pulumi.ComponentResource implements Datacenter {
               await args.mayReplace(server, fingerprint);
             },
           },
-          { parent: this, dependsOn: [files, ...before] },
+          { parent: this, dependsOn: [filesOn(holder.host), ...before], ...through(holder.host) },
         ),
       );
     }
@@ -177,35 +188,40 @@ export class Cluster extends pulumi.ComponentResource implements Datacenter {
     // After the servers the first client alone, then the others: a change never takes all of them at a time. New ones
     // wait for nobody, and are healthy when the servers have elected a leader.
     const clients: Client[] = [];
+    const published = new Set<Host>();
     for (const client of holders("client")) {
+      const { host } = client;
       clients.push(
         new Client(
           client.name,
           {
             ...agent(client),
             memoryMb: args.clientMemoryMb,
-            ...(clients.length === 0
-              ? { publish: { bindAddress: args.bindAddress, http: args.httpPort, dns: args.dnsPort } }
-              : {}),
+            ...(published.has(host)
+              ? {}
+              : { publish: { bindAddress: host.address, http: args.httpPort, dns: args.dnsPort } }),
           },
           {
             parent: this,
             dependsOn: [
-              files,
+              filesOn(host),
               ...args.inTurn<pulumi.Resource>(client.name, [...servers.values(), ...clients.slice(0, 1)]),
             ],
+            ...through(host),
           },
         ),
       );
+      published.add(host);
     }
 
     const [first] = serverNames.map((server) => servers.get(server)) as [Server];
-    const host = reachableAt(args.bindAddress);
+    const [firstClient] = planned("client") as [PlacedMember];
+    const host = reachableAt(firstClient.host.address);
     this.ready = clients;
     this.store = first.volume;
     this.networkId = network.networkId;
     this.datacenter = args.datacenter;
-    this.agentSecrets = keys === undefined ? undefined : { agents, files };
+    this.agentSecrets = keys === undefined ? undefined : { agents, filesOn };
     this.caCertificate = https ? keys?.caCertificate : undefined;
     const scheme = https ? "https" : "http";
     this.agentUrls = planned("client").map((client) => `${scheme}://${client.name}:${apiPort(https)}`);
@@ -228,20 +244,20 @@ export class Cluster extends pulumi.ComponentResource implements Datacenter {
       { keys: [{ path: "consul-docker/servers", value: serverNames.join(" "), delete: true }] },
       { parent: this, provider: this.provider, dependsOn: clients, deletedWith: this.store },
     );
-    this.members = pulumi.output(members);
+    this.members = pulumi.output(members.map(({ name, role, address }) => ({ name, role, address })));
     this.httpApiUrl = pulumi.output(`${scheme}://${host}:${args.httpPort}`);
     this.dnsAddress = pulumi.output(`${host}:${args.dnsPort}`);
     this.registerOutputs({ members: this.members, httpApiUrl: this.httpApiUrl, dnsAddress: this.dnsAddress });
   }
 
-  #agentSecrets(args: ClusterArgs, members: readonly Member[]): AgentSecrets {
-    const { owner, imageId, keys } = args;
+  #agentSecrets(args: ClusterArgs, members: readonly PlacedMember[]): AgentSecrets {
+    const { owner, platform, keys } = args;
     const servers = members.filter(({ role }) => role === "server").map(({ name }) => name);
     const agents = members.map((member) => ({
       ...member,
-      volume: secretsVolume(this, owner, member.name, member.role),
+      volume: secretsVolume(this, owner, member.name, member.role, member.host),
     }));
-    const folders = agents.map(({ name, role, volume }): [string, SecretFolder] => [
+    const folder = ({ name, role, volume }: SecretHolder): [string, SecretFolder] => [
       name,
       {
         volumeName: volume.name,
@@ -251,13 +267,24 @@ export class Cluster extends pulumi.ComponentResource implements Datacenter {
           ...(keys === undefined ? {} : role === "server" ? serverKeys(keys) : clientKeys(keys, args.https)),
         },
       },
-    ]);
-    const files = new SecretFiles(
-      "keys",
-      { owner, imageId, folders: Object.fromEntries(folders) },
-      { parent: this },
-    );
-    return { agents, files };
+    ];
+    const files = platform.hosts.map((host) => ({
+      host,
+      files: new SecretFiles(
+        onHost("keys", host),
+        {
+          owner,
+          imageId: args.imageIdOn(host),
+          folders: Object.fromEntries(agents.filter((agent) => agent.host === host).map(folder)),
+        },
+        { parent: this, ...through(host) },
+      ),
+    }));
+    const filesOn = (host: Host) => {
+      const [found] = files.flatMap((one) => (one.host === host ? [one.files] : [])) as [SecretFiles];
+      return found;
+    };
+    return { agents, filesOn };
   }
 }
 
@@ -307,18 +334,19 @@ function created(resource: pulumi.CustomResource): Promise<void> {
   );
 }
 
-function plan({ servers, clients }: ClusterArgs, subnet: Subnet): Member[] {
-  const numbers = (count: number) => Array.from({ length: count }, (_, index) => index + 1);
+function plan({ servers, clients, platform }: ClusterArgs, subnet: Subnet): PlacedMember[] {
   return [
-    ...numbers(servers).map((number): Member => ({
-      name: `server-${number}`,
+    ...platform.place(servers).map((host, index): PlacedMember => ({
+      name: `server-${index + 1}`,
       role: "server",
-      address: subnet.serverAddress(number),
+      address: subnet.serverAddress(index + 1),
+      host,
     })),
-    ...numbers(clients).map((number): Member => ({
-      name: `client-${number}`,
+    ...platform.place(clients).map((host, index): PlacedMember => ({
+      name: `client-${index + 1}`,
       role: "client",
-      address: subnet.clientAddress(number),
+      address: subnet.clientAddress(index + 1),
+      host,
     })),
   ];
 }

@@ -1,5 +1,6 @@
 import type * as docker from "@pulumi/docker";
 import { goDuration } from "./duration";
+import { hostLabel } from "./host";
 import type * as pulumi from "@pulumi/pulumi";
 
 /** Whose containers these are: the prefix of their names and the labels on them. */
@@ -37,6 +38,8 @@ export interface ContainerSpec {
   readonly role: Role;
   /** ID of the image, so that a rebuilt tag replaces the container. */
   readonly imageId: pulumi.Input<string>;
+  /** Name of the host that it is on, and may not leave. @default any, or the only one */
+  readonly host?: string | undefined;
   /** The network that it joins. */
   readonly attachment: Attachment;
   /** Memory limit in MiB, swap included. */
@@ -129,7 +132,7 @@ export function containerArgs(spec: ContainerSpec): docker.ContainerArgs {
       containerPath,
       ...volume,
     })),
-    labels: labelList(spec.owner, spec.role),
+    labels: labelList(spec.owner, spec.role, hostLabel(spec.host)),
     networksAdvanced: [
       {
         name: attachment.networkId,

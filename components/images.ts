@@ -1,8 +1,12 @@
 import * as docker from "@pulumi/docker";
 import * as pulumi from "@pulumi/pulumi";
+import type { Owner } from "./container";
+import { onHost, through, type Host } from "./host";
+import type { Platform } from "./platform";
+import { serviceImage, type Bundle } from "./service-image";
 
 /** Tags of the public images that the datacenter runs. */
-export interface ImagesArgs {
+export interface ImageVersions {
   /** Tag of hashicorp/consul. */
   readonly consulVersion: string;
   /** Tag of hashicorp/consul-esm. */
@@ -12,7 +16,7 @@ export interface ImagesArgs {
 }
 
 /** References of the public images, by what they are for. */
-export function imageReferences({ consulVersion, monitorVersion, nodeVersion }: ImagesArgs) {
+export function imageReferences({ consulVersion, monitorVersion, nodeVersion }: ImageVersions) {
   return {
     consul: `hashicorp/consul:${consulVersion}`,
     monitor: `hashicorp/consul-esm:${monitorVersion}`,
@@ -20,29 +24,58 @@ export function imageReferences({ consulVersion, monitorVersion, nodeVersion }: 
   };
 }
 
-/** The public images, pulled where the engine does not have them. What depends on this component starts with all of them there. */
+/** What is needed of the rest of the stack to have the images on every host. */
+export interface ImagesArgs extends ImageVersions {
+  /** Owner, for names and labels. */
+  readonly owner: Owner;
+  /** The hosts. */
+  readonly platform: Platform;
+  /** The services, of which the images are built here where the platform says so. */
+  readonly services: readonly { readonly name: string; readonly bundle: Bundle }[];
+}
+
+/** The images on every host, pulled where its engine does not have them. What depends on this component starts with all of them there. */
 export class Images extends pulumi.ComponentResource {
-  /** ID of the Consul image. */
-  public readonly consulId: pulumi.Output<string>;
-  /** ID of the consul-esm image. */
-  public readonly monitorId: pulumi.Output<string>;
+  /** ID of the Consul image on a host. */
+  public readonly consulIdOn: (host: Host) => pulumi.Output<string>;
+  /** ID of the consul-esm image on a host. */
+  public readonly monitorIdOn: (host: Host) => pulumi.Output<string>;
   /** Name of the Node.js image that services are built on. */
   public readonly nodeName: string;
 
   constructor(name: string, args: ImagesArgs, opts?: pulumi.ComponentResourceOptions) {
     super("consul-docker:index:Images", name, {}, opts);
 
-    // Others on the same engine use these images, too: they stay when the stack goes.
-    const image = (alias: string, reference: string) =>
-      new docker.RemoteImage(alias, { name: reference, keepLocally: true }, { parent: this });
     const references = imageReferences(args);
-    const consul = image("consul", references.consul);
-    const monitor = image("consul-esm", references.monitor);
-    image("node", references.node);
+    const { owner, platform } = args;
+    const images = platform.hosts.map((host) => {
+      // Others on the same engine use these images, too: they stay when the stack goes.
+      const image = (alias: string, reference: string) =>
+        new docker.RemoteImage(
+          onHost(alias, host),
+          { name: reference, keepLocally: true },
+          { parent: this, ...through(host) },
+        );
+      const consul = image("consul", references.consul);
+      const monitor = image("consul-esm", references.monitor);
+      const node = image("node", references.node);
+      if (platform.prebuilt) {
+        for (const { name: service, bundle } of args.services)
+          serviceImage(
+            onHost(`service-${service}`, host),
+            service,
+            { owner, bundle, baseImage: references.node },
+            { parent: this, dependsOn: node, ...through(host) },
+          );
+      }
+      return { host, consul, monitor };
+    });
+    const [first] = images as [(typeof images)[number]];
+    const on = (host: Host) => images.find((one) => one.host === host) ?? first;
 
     this.nodeName = references.node;
-    this.consulId = consul.imageId;
-    this.monitorId = monitor.imageId;
-    this.registerOutputs({ consulId: this.consulId, monitorId: this.monitorId });
+    this.consulIdOn = (host) => on(host).consul.imageId;
+    this.monitorIdOn = (host) => on(host).monitor.imageId;
+    this.registerOutputs({ consulId: first.consul.imageId, monitorId: first.monitor.imageId });
   }
 }

@@ -4,6 +4,7 @@ import { CREDENTIALS_FOLDER, type Credentials, credentialFiles, credentialVolume
 import { CONSUL_USER } from "./agent";
 import type { Datacenter } from "./cluster";
 import { containerArgs, containerOptions, labelList, type Owner } from "./container";
+import { hostLabel, type Host } from "./host";
 
 /** What one health monitor needs from the rest of the stack. */
 export interface MonitorArgs {
@@ -11,6 +12,8 @@ export interface MonitorArgs {
   readonly owner: Owner;
   /** ID of the consul-esm image. */
   readonly imageId: pulumi.Input<string>;
+  /** Where it runs. */
+  readonly host: Host;
   /** The datacenter whose checks it runs. */
   readonly datacenter: Datacenter;
   /** What it shows to Consul. @default nothing: there is no access control */
@@ -40,6 +43,7 @@ export class Monitor extends pulumi.ComponentResource {
       owner: args.owner,
       role: "monitor",
       imageId: args.imageId,
+      host: args.host.name,
       attachment: { networkId: datacenter.networkId, alias: name },
       memoryMb: args.memoryMb,
       user: CONSUL_USER,
@@ -63,11 +67,10 @@ export class Monitor extends pulumi.ComponentResource {
           `printf %s "$CONFIG" >${CONFIG_FILE} && exec consul-esm ${configFiles.map((file) => `-config-file=${file}`).join(" ")}`,
         ],
         // It reads its token at its start only: another one is another container.
-        labels: labelList(
-          args.owner,
-          "monitor",
-          credentials === undefined ? {} : { "consul-docker.accessor": credentials.accessorId },
-        ),
+        labels: labelList(args.owner, "monitor", {
+          ...hostLabel(args.host.name),
+          ...(credentials === undefined ? {} : { "consul-docker.accessor": credentials.accessorId }),
+        }),
         envs: [`CONFIG=${config(name, agentUrl, args)}`],
       },
       containerOptions({

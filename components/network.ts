@@ -7,6 +7,8 @@ import { labelList, physicalName, type Owner } from "./container";
 export interface NetworkArgs {
   /** Owner, for name and labels. */
   readonly owner: Owner;
+  /** Driver: `bridge` on one host, `overlay` across several. */
+  readonly driver: "bridge" | "overlay";
   /** Addresses of the network. */
   readonly subnet: Subnet;
 }
@@ -23,7 +25,9 @@ export class Network extends pulumi.ComponentResource {
       name,
       {
         name: physicalName(args.owner, "network"),
-        driver: "bridge",
+        driver: args.driver,
+        // Containers that no Swarm service runs may join, too.
+        ...(args.driver === "overlay" ? { attachable: true } : {}),
         ipamConfigs: [
           { subnet: args.subnet.cidr, gateway: args.subnet.gateway, ipRange: args.subnet.dynamicRange },
         ],

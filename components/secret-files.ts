@@ -1,6 +1,7 @@
 import * as docker from "@pulumi/docker";
 import * as pulumi from "@pulumi/pulumi";
 import { labelList, physicalName, UNPRIVILEGED, type Owner, type Role } from "./container";
+import { onHost, through, type Host } from "./host";
 
 /** The files of one volume. */
 export interface SecretFolder {
@@ -12,17 +13,19 @@ export interface SecretFolder {
   readonly files: Readonly<Record<string, pulumi.Input<string>>>;
 }
 
-/** The volume with the secrets of `holder`, below its component. */
+/** The volume with the secrets of `holder` on a host, below its component. */
 export function secretsVolume(
   parent: pulumi.Resource,
   owner: Owner,
   holder: string,
   role: Role,
+  host: Host,
 ): docker.Volume {
+  const name = `${holder}-secrets`;
   return new docker.Volume(
-    `${holder}-secrets`,
-    { name: physicalName(owner, `${holder}-secrets`), labels: labelList(owner, role) },
-    { parent, deleteBeforeReplace: true },
+    onHost(name, host),
+    { name: physicalName(owner, name), labels: labelList(owner, role) },
+    { parent, deleteBeforeReplace: true, ...through(host) },
   );
 }
 

@@ -3,6 +3,7 @@ import * as docker from "@pulumi/docker";
 import * as pulumi from "@pulumi/pulumi";
 import { agentContainer, shell, type AgentArgs } from "./agent";
 import { containerOptions, labelList, physicalName } from "./container";
+import { hostLabel, onHost } from "./host";
 
 /** What one server needs from the rest of the stack. */
 export interface ServerArgs extends AgentArgs {
@@ -48,10 +49,11 @@ export class Server extends pulumi.ComponentResource {
   /** `name` is also the name of the server's node and its host name. */
   constructor(name: string, args: ServerArgs, opts?: pulumi.ComponentResourceOptions) {
     super("consul-docker:index:Server", name, {}, opts);
-    const { owner, address } = args;
+    const { owner, address, host } = args;
 
     this.volume = new docker.Volume(
-      name,
+      // On another host it is another volume, so that the old one goes last, after its container.
+      onHost(name, host),
       { name: physicalName(owner, `${name}-data`), labels: labelList(owner, "server") },
       { parent: this, deleteBeforeReplace: true },
     );
@@ -76,6 +78,7 @@ export class Server extends pulumi.ComponentResource {
       {
         ...container,
         labels: labelList(owner, "server", {
+          ...hostLabel(host.name),
           [FINGERPRINT_LABEL]: fingerprint,
           [VERSION_LABEL]: args.consulVersion,
         }),

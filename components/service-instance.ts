@@ -1,5 +1,4 @@
 import * as consul from "@pulumi/consul";
-import * as docker from "@pulumi/docker";
 import * as pulumi from "@pulumi/pulumi";
 import {
   CREDENTIALS_FOLDER,
@@ -10,8 +9,9 @@ import {
 } from "./access-control";
 import { shell } from "./agent";
 import type { Datacenter } from "./cluster";
-import { containerArgs, containerOptions, type Owner } from "./container";
+import type { Owner } from "./container";
 import { goDuration } from "./duration";
+import type { PlannedInstance, Platform } from "./platform";
 
 /** One HTTP check of every instance, run by the health monitors. */
 export interface HttpCheck {
@@ -33,8 +33,8 @@ export interface InstanceArgs {
   readonly credentials?: Credentials | undefined;
   /** Port that the service listens on inside its container. */
   readonly port: number;
-  /** Address of the host that published ports listen on. */
-  readonly bindAddress: string;
+  /** What it runs on. */
+  readonly platform: Platform;
   /** Consul tags. */
   readonly tags: readonly string[];
   /** Consul service metadata. */
@@ -53,39 +53,40 @@ export interface InstanceArgs {
 export interface ServiceInstanceArgs extends InstanceArgs {
   /** Name of the service in Consul. */
   readonly service: string;
-  /** ID of the service's image. */
+  /** ID of the service's image, or its name. */
   readonly imageId: pulumi.Input<string>;
-  /** Port of this instance on the host. @default none */
-  readonly hostPort?: number | undefined;
+  /** Its port on the host, and the address there. @default none */
+  readonly publish?: PlannedInstance["publish"] | undefined;
+  /** Name of the host that it may not leave. @default any */
+  readonly host?: string | undefined;
 }
 
 /** One running copy of a service: its container, and its registration on a node of its own. */
 export class ServiceInstance extends pulumi.ComponentResource {
   /** Name of the instance, its node, container alias and host name. */
   public readonly name: string;
-  /** The instance's container, for what must come after it. */
-  public readonly container: docker.Container;
+  /** What runs the instance, for what must come after it. */
+  public readonly container: pulumi.Resource;
 
   constructor(name: string, args: ServiceInstanceArgs, opts?: pulumi.ComponentResourceOptions) {
     super("consul-docker:index:ServiceInstance", name, {}, opts);
     const { datacenter, credentials } = args;
 
-    this.container = new docker.Container(
+    this.container = args.platform.run(
       name,
       {
-        ...containerArgs({
-          owner: args.owner,
-          role: "service",
-          imageId: args.imageId,
-          attachment: { networkId: datacenter.networkId, alias: name },
-          memoryMb: args.memoryMb,
-          user: SERVICE_USER,
-          healthTest: shell(["service-health.sh"], String(args.port)),
-          healthIntervalSeconds: 2,
-          readyTimeoutSeconds: 60,
-          stopTimeoutSeconds: 15,
-          volumes: credentialVolumes(credentials),
-        }),
+        owner: args.owner,
+        role: "service",
+        imageId: args.imageId,
+        attachment: { networkId: datacenter.networkId, alias: name },
+        memoryMb: args.memoryMb,
+        user: SERVICE_USER,
+        healthTest: shell(["service-health.sh"], String(args.port)),
+        healthIntervalSeconds: 2,
+        readyTimeoutSeconds: 60,
+        stopTimeoutSeconds: 15,
+        volumes: credentialVolumes(credentials),
+        host: args.host,
         dns: [...datacenter.dnsServers],
         envs: [
           `CONSUL_HTTP_ADDRS=${datacenter.agentUrls.join(",")}`,
@@ -99,15 +100,9 @@ export class ServiceInstance extends pulumi.ComponentResource {
           `PORT=${args.port}`,
           `SERVICE_NAME=${args.service}`,
         ],
-        ports:
-          args.hostPort === undefined
-            ? []
-            : [{ internal: args.port, external: args.hostPort, ip: args.bindAddress, protocol: "tcp" }],
+        publish: args.publish === undefined ? undefined : { internal: args.port, ...args.publish },
       },
-      containerOptions({
-        parent: this,
-        dependsOn: [...datacenter.ready, ...credentialFiles(credentials)],
-      }),
+      { parent: this, dependsOn: [...datacenter.ready, ...credentialFiles(credentials)] },
     );
 
     const registered = {

@@ -1,30 +1,19 @@
 import * as consul from "@pulumi/consul";
-import * as docker from "@pulumi/docker";
 import * as pulumi from "@pulumi/pulumi";
 import { reachableAt } from "./addresses";
-import { labels, physicalName, type InTurn } from "./container";
+import type { InTurn } from "./container";
+import type { Scale } from "./platform";
+import { serviceImage, serviceImageName, type Bundle } from "./service-image";
 import { ServiceInstance, type InstanceArgs } from "./service-instance";
 
-/** The program of a service, bundled. */
-export interface Bundle {
-  /** Folder with the bundle and its Dockerfile, relative to the project. */
-  readonly context: string;
-  /** Hash of the folder's content. */
-  readonly hash: string;
-}
-
 /** What a service needs from the rest of the stack. */
-export interface ServiceArgs extends InstanceArgs {
+export interface ServiceArgs extends InstanceArgs, Scale {
   /** The program. */
   readonly bundle: Bundle;
   /** Name of the Node.js image to build on. */
   readonly baseImage: string;
   /** Whom a container waits for before it is changed. */
   readonly inTurn: InTurn;
-  /** Containers, each with a registration of its own. */
-  readonly instances: number;
-  /** Port of the first instance on the host, the next one's is one higher. @default none */
-  readonly hostPort?: number | undefined;
   /** Live configuration: JSON values under services/NAME/ in the KV store. */
   readonly config: Readonly<Record<string, unknown>>;
 }
@@ -53,20 +42,10 @@ export class Service extends pulumi.ComponentResource {
       throw new pulumi.ResourceError(`checks of ${name} must hold at least one check, got none`, this, true);
     }
 
-    const image = new docker.RemoteImage(
-      name,
-      {
-        // The content is in the name: another bundle is another image, and the old one can be removed by its name.
-        name: `${physicalName(args.owner, name)}:${args.bundle.hash}`,
-        build: {
-          context: args.bundle.context,
-          buildArgs: { BASE: args.baseImage },
-          labels: labels(args.owner, "service"),
-        },
-        forceRemove: true,
-      },
-      { parent: this },
-    );
+    const { platform } = args;
+    const imageId = platform.prebuilt
+      ? serviceImageName(name, args)
+      : serviceImage(name, name, args, { parent: this }).imageId;
 
     if (Object.keys(args.config).length > 0) {
       new consul.Keys(
@@ -89,8 +68,9 @@ export class Service extends pulumi.ComponentResource {
 
     // One after the other, each healthy before the next: a change then never takes two instances at a time.
     const instances: ServiceInstance[] = [];
-    for (let index = 0; index < args.instances; index++) {
-      const instance = `${name}-${index + 1}`;
+    const planned = platform.plan(args);
+    for (const { number, host, publish } of planned) {
+      const instance = `${name}-${number}`;
       const before = args.inTurn(instance, instances.slice(-1));
       instances.push(
         new ServiceInstance(
@@ -98,8 +78,9 @@ export class Service extends pulumi.ComponentResource {
           {
             ...args,
             service: name,
-            imageId: image.imageId,
-            hostPort: args.hostPort === undefined ? undefined : args.hostPort + index,
+            imageId,
+            host,
+            publish,
           },
           { parent: this, dependsOn: before.map(({ container }) => container) },
         ),
@@ -108,8 +89,10 @@ export class Service extends pulumi.ComponentResource {
 
     this.name = name;
     this.instances = pulumi.output(instances.map(({ name }) => ({ name, address: `${name}:${args.port}` })));
-    const host = reachableAt(args.bindAddress);
-    this.url = pulumi.output(args.hostPort === undefined ? undefined : `http://${host}:${args.hostPort}`);
+    const published = planned[0]?.publish;
+    this.url = pulumi.output(
+      published === undefined ? undefined : `http://${reachableAt(published.address)}:${published.external}`,
+    );
     this.registerOutputs({ instances: this.instances, url: this.url });
   }
 }

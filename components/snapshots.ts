@@ -4,6 +4,7 @@ import { CREDENTIALS_FOLDER, type Credentials, credentialFiles, credentialVolume
 import { CONSUL_USER, shell } from "./agent";
 import type { Datacenter } from "./cluster";
 import { containerArgs, containerOptions, labelList, physicalName, type Owner } from "./container";
+import { onHost, type Host } from "./host";
 import { SNAPSHOTS_KEY } from "./policies";
 
 /** How often snapshots are taken, and how many are kept. */
@@ -20,6 +21,8 @@ export interface SnapshotsArgs extends SnapshotPlan {
   readonly owner: Owner;
   /** ID of the Consul image. */
   readonly imageId: pulumi.Input<string>;
+  /** Where they are kept. */
+  readonly host: Host;
   /** The datacenter that snapshots are taken of. */
   readonly datacenter: Datacenter;
   /** What is shown to Consul. @default nothing: there is no access control */
@@ -38,7 +41,7 @@ export class Snapshots extends pulumi.ComponentResource {
     const { owner, datacenter, credentials, intervalMinutes, keep } = args;
 
     const volume = new docker.Volume(
-      name,
+      onHost(name, args.host),
       { name: physicalName(owner, name), labels: labelList(owner, "snapshots") },
       { parent: this, deleteBeforeReplace: true },
     );
@@ -50,6 +53,7 @@ export class Snapshots extends pulumi.ComponentResource {
           owner,
           role: "snapshots",
           imageId: args.imageId,
+          host: args.host.name,
           attachment: { networkId: datacenter.networkId, alias: name },
           memoryMb: 128,
           user: CONSUL_USER,

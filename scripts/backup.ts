@@ -1,4 +1,4 @@
-import { consulImage } from "./clients";
+import { consulImage, enginesOf } from "./clients";
 import { ConsulApi } from "./consul-api";
 import { inspectSnapshot, saveSnapshot } from "./snapshot-file";
 import { main, stackName, stackOutputs } from "./stack";
@@ -6,7 +6,7 @@ import { main, stackName, stackOutputs } from "./stack";
 // npm run backup [-- FILE]: a verified snapshot of the datacenter in a file.
 main(async () => {
   const outputs = await stackOutputs();
-  const image = await consulImage(await stackName());
+  const image = await consulImage(await stackName(), enginesOf(outputs));
   const time = new Date().toISOString().replaceAll(/[-:]|\.\d+/g, "");
   const file = process.argv[2] ?? `backups/${outputs.datacenter}-${time}.snap`;
 

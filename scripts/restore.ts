@@ -1,4 +1,4 @@
-import { consulImage, restartClients } from "./clients";
+import { consulImage, enginesOf, restartClients } from "./clients";
 import { ConsulApi } from "./consul-api";
 import { restore } from "./restoration";
 import { showSettled } from "./settle";
@@ -17,7 +17,7 @@ main(async () => {
   const outputs = await stackOutputs();
   const { managementToken } = outputs;
   const stack = await stackName();
-  const index = await inspectSnapshot(file, await consulImage(stack));
+  const index = await inspectSnapshot(file, await consulImage(stack, enginesOf(outputs)));
   console.log(`${file} is a whole snapshot, index ${index}`);
 
   // A datacenter whose tokens nobody has would be of no use to anybody.
@@ -34,7 +34,7 @@ main(async () => {
     managementToken,
     snapshotToken,
     aclIds,
-    restartClients: () => restartClients(stack),
+    restartClients: () => restartClients(stack, enginesOf(outputs)),
     up: async () => {
       if (
         (await pulumi("up", "--refresh", "--yes", "--skip-preview", "--suppress-outputs", ...options)) !== 0

@@ -7,6 +7,8 @@ import { text } from "node:stream/consumers";
 import { pipeline } from "node:stream/promises";
 import { createGunzip } from "node:zlib";
 import { CONSUL_USER } from "../components/agent";
+import { endpointOptions } from "../engine";
+import type { PlacedImage } from "./clients";
 import { RefusedError, type ConsulApi } from "./consul-api";
 
 // Now and then an agent loses what a server sent it last: the server closes their connection before it has read all
@@ -49,7 +51,7 @@ export async function saveSnapshot(
 }
 
 /** Inspects a file with Consul's own command, in a container of this image that has neither network nor rights. */
-export async function inspectSnapshot(file: string, image: string): Promise<number> {
+export async function inspectSnapshot(file: string, { id, engine }: PlacedImage): Promise<number> {
   const handle = await open(file).catch((error: unknown) => {
     throw new Error(`${file} cannot be read: ${String((error as NodeJS.ErrnoException).code)}`);
   });
@@ -59,6 +61,7 @@ export async function inspectSnapshot(file: string, image: string): Promise<numb
     const child = spawn(
       "docker",
       [
+        ...endpointOptions(engine),
         "run",
         "--rm",
         "-i",
@@ -69,7 +72,7 @@ export async function inspectSnapshot(file: string, image: string): Promise<numb
         ...confined,
         "--entrypoint",
         "sh",
-        image,
+        id,
         "-c",
         script,
       ],

@@ -2,6 +2,8 @@ import { execFile, spawn } from "node:child_process";
 import { join } from "node:path";
 import { promisify } from "node:util";
 import type { SnapshotPlan } from "../components/snapshots";
+import type { Engine } from "../engine";
+import { answeringUrl } from "./api-url";
 
 /** The Pulumi CLI as set-up left it, with the dev stack's passphrase unless another is set. */
 export const PULUMI = join(__dirname, "pulumi-launcher");
@@ -21,6 +23,8 @@ export interface StackOutputs {
   readonly snapshots?: SnapshotPlan;
   readonly gatewayUrl?: string;
   readonly dnsAddress: string;
+  /** The hosts, each with its engine; undefined where there is one engine. */
+  readonly hosts?: readonly Engine[];
 }
 
 /** Runs the Pulumi CLI on this terminal; resolves to its exit code. */
@@ -45,13 +49,14 @@ export async function capture(...args: readonly string[]): Promise<string> {
   return stdout;
 }
 
-/** Outputs of the selected stack, secrets in plain; throws an Error of one line when it is not up. */
+/** Outputs of the selected stack, secrets in plain, with the API at a host that is there; throws an Error of one line when it is not up. */
 export async function stackOutputs(): Promise<StackOutputs> {
   const outputs = JSON.parse(
     await capture("stack", "output", "--json", "--show-secrets"),
   ) as Partial<StackOutputs>;
   if (outputs.httpApiUrl === undefined) throw new Error("the stack is not up; npm run up brings it up");
-  return outputs as StackOutputs;
+  const found = outputs as StackOutputs;
+  return { ...found, httpApiUrl: await answeringUrl(found) };
 }
 
 /** Name of the selected stack. */

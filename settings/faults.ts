@@ -1,7 +1,7 @@
 import { createPrivateKey, X509Certificate } from "node:crypto";
 import type { z } from "zod";
 import { isLoopback, parseSubnet } from "../components/addresses";
-import { check, name, port, SECRETS, service, shape, snapshots } from "./schema";
+import { check, host, name, port, SECRETS, service, shape, snapshots } from "./schema";
 
 /** The namespace of every setting in a stack file. */
 export const NAMESPACE = "consul-docker";
@@ -38,6 +38,7 @@ export function describeIssue(issue: z.core.$ZodIssue, raw: unknown): string[] {
 
 function shapeAt(path: readonly PropertyKey[]): object {
   if (path.length === 0) return shape;
+  if (path[0] === "hosts") return host.unwrap().shape;
   if (path[0] === "snapshots") return snapshots.unwrap().shape;
   return path.includes("checks") ? check.unwrap().shape : service.unwrap().shape;
 }
@@ -50,9 +51,11 @@ export function conflicts(
   raw: Readonly<Record<string, unknown>>,
   hasFolder: (service: string) => boolean,
 ): string[] {
-  const services = (Array.isArray(raw["services"]) ? raw["services"] : []).map(table);
+  const services = tables(raw["services"]);
+  const hosts = tables(raw["hosts"]);
   return [
-    ...portConflicts(raw, services),
+    ...hostConflicts(raw, hosts, services),
+    ...portConflicts(raw, services, hosts.length > 0),
     ...services.flatMap((entry, index) => serviceConflicts(entry, index, services, hasFolder)),
     ...subnetConflicts(raw),
     ...securityConflicts(raw),
@@ -60,9 +63,56 @@ export function conflicts(
   ];
 }
 
+/** With several hosts, what is right for one is not always right for each. */
+function hostConflicts(
+  raw: Readonly<Record<string, unknown>>,
+  hosts: readonly Record<string, unknown>[],
+  services: readonly Record<string, unknown>[],
+): string[] {
+  if (hosts.length === 0) return [];
+  const managers = hosts.filter(({ manager }) => manager === true).length;
+  const twice = (field: "name" | "endpoint" | "address") =>
+    hosts.flatMap((entry, index) =>
+      entry[field] !== undefined && hosts.findIndex((other) => other[field] === entry[field]) < index
+        ? [`${keyOf("hosts", index, field)} must be unique, got ${JSON.stringify(entry[field])} again`]
+        : [],
+    );
+  return [
+    ...twice("name"),
+    ...twice("endpoint"),
+    ...twice("address"),
+    ...hosts.flatMap(({ endpoint, certPath }, index) =>
+      typeof endpoint === "string" && endpoint.startsWith("tcp:") !== (certPath !== undefined)
+        ? [`${keyOf("hosts", index, "certPath")} must be given with a tcp:// endpoint, and with no other`]
+        : [],
+    ),
+    ...(managers === 1
+      ? []
+      : [
+          `${keyOf("hosts")} must have one host with manager: true, got ${managers === 0 ? "none" : managers}`,
+        ]),
+    ...(hosts.every(({ drain }) => drain === true)
+      ? [`${keyOf("hosts")} must have one host without drain: true, got none`]
+      : []),
+    ...(raw["bindAddress"] === undefined
+      ? []
+      : [`${keyOf("bindAddress")} must be left out where there are hosts, each of which has an address`]),
+    ...(raw["insecure"] === true ? [`${keyOf("insecure")} must be false where there are hosts`] : []),
+    ...(raw["https"] === false ? [`${keyOf("https")} must be true where there are hosts`] : []),
+    ...services.flatMap(({ hostPort, instances }, index) =>
+      hostPort === undefined || instances === undefined
+        ? []
+        : [
+            `${keyOf("services", index, "instances")} must be left out where there are hosts and a hostPort: one runs on each host`,
+          ],
+    ),
+  ];
+}
+
 function portConflicts(
   raw: Readonly<Record<string, unknown>>,
   services: readonly Record<string, unknown>[],
+  samePortOnEachHost: boolean,
 ): string[] {
   const single = (setting: "httpPort" | "dnsPort") => {
     const { data } = shape[setting].safeParse(raw[setting]);
@@ -73,7 +123,7 @@ function portConflicts(
     ...single("dnsPort"),
     ...services.flatMap(({ hostPort, instances = 1 }, index) =>
       port().safeParse(hostPort).success && service.unwrap().shape.instances.safeParse(instances).success
-        ? Array.from({ length: instances as number }, (_, instance) => ({
+        ? Array.from({ length: samePortOnEachHost ? 1 : (instances as number) }, (_, instance) => ({
             key: keyOf("services", index, "hostPort"),
             port: (hostPort as number) + instance,
           }))
@@ -97,7 +147,7 @@ function serviceConflicts(
 ): string[] {
   const key = keyOf("services", index, "name");
   const own = name().safeParse(entry["name"]).data;
-  const paths = (Array.isArray(entry["checks"]) ? entry["checks"] : []).map((one) => table(one)["path"]);
+  const paths = tables(entry["checks"]).map(({ path }) => path);
   return [
     ...(own !== undefined && services.findIndex((other) => other["name"] === own) < index
       ? [`${key} must be unique, got "${own}" again`]
@@ -172,6 +222,10 @@ function belongTogether(certificate: string, key: string): boolean {
   } catch {
     return true;
   }
+}
+
+function tables(value: unknown): Record<string, unknown>[] {
+  return (Array.isArray(value) ? value : []).map(table);
 }
 
 function table(value: unknown): Record<string, unknown> {

@@ -1,6 +1,6 @@
 import { createPrivateKey, X509Certificate } from "node:crypto";
 import { z } from "zod";
-import { isLoopback, MAX_CLIENTS, parseSubnet } from "../components/addresses";
+import { isLoopback, MAX_CLIENTS, overlap, parseSubnet } from "../components/addresses";
 
 // Each check's message finishes the sentence "KEY must be …".
 const text = (pattern: RegExp, allowed: string) => z.string(allowed).regex(pattern, allowed);
@@ -25,6 +25,8 @@ const table = <T extends z.ZodType>(value: T, allowed: string) =>
   );
 
 const truth = () => z.boolean("true or false");
+const HOST_NAME = "letters, digits and inner dots and dashes, at most 63";
+const ADDRESS = "an IPv4 address at which the other hosts reach it";
 const HOST = "host names or IPv4 addresses";
 const pem = (read: (text: string) => unknown, allowed: string) =>
   z.string(allowed).refine((text) => parses(() => read(text)), allowed);
@@ -61,11 +63,11 @@ export const service = z
     {
       /** Name in Consul, and of the folder under services/. */
       name: name(),
-      /** Containers, each with a registration of its own. @default 1 */
+      /** Containers, each with a registration of its own. With hosts, one that has a hostPort runs once on each. @default 1 */
       instances: integer(1, 100).default(1),
       /** Port that the service listens on inside its container. */
       port: port(),
-      /** Port of the first instance on the host, the next one's is one higher; without it the service stays inside. */
+      /** Port of the first instance on the host, the next one's is one higher; with hosts, that of each. Without it the service stays inside. */
       hostPort: port().optional(),
       /** Consul tags. @default none */
       tags: strings(/^[a-z0-9]([a-z0-9-]*[a-z0-9])?$/, "lower-case letters, digits and inner dashes").default(
@@ -89,6 +91,32 @@ export const service = z
   )
   .readonly();
 
+/** One host of several, each a node of the same Docker Swarm. */
+export const host = z
+  .strictObject(
+    {
+      /** Name of the Swarm node, as `docker node ls` shows it. */
+      name: text(/^(?!.{64})[a-zA-Z0-9]+([.-]+[a-zA-Z0-9]+)*$/, HOST_NAME),
+      /** Where its engine listens: `unix:///PATH`, `tcp://ADDRESS:PORT` or `ssh://USER@ADDRESS`. */
+      endpoint: text(
+        /^(unix:\/\/\/|tcp:\/\/|ssh:\/\/)[^\s/]\S*$/,
+        "a Docker endpoint, as unix:///var/run/docker.sock, tcp://10.0.0.5:2376 or ssh://admin@10.0.0.5",
+      ),
+      /** Folder with ca.pem, cert.pem and key.pem for TLS with a tcp:// endpoint, which must have it. @default none */
+      certPath: z.string("a path").min(1, "a path").optional(),
+      /** Address of the host that published ports listen on, and at which it is reached. */
+      address: z
+        .ipv4(ADDRESS)
+        .refine((address) => !isLoopback(address) && !overlap(address, "0.0.0.0/8"), ADDRESS),
+      /** Whether networks and services are created through it; one host is to be the manager. @default false */
+      manager: truth().default(false),
+      /** Takes all that runs there to the other hosts. @default false */
+      drain: truth().default(false),
+    },
+    "a table with name, endpoint, address and more",
+  )
+  .readonly();
+
 /** Snapshots at an interval. */
 export const snapshots = z
   .strictObject(
@@ -108,7 +136,9 @@ export const shape = {
   datacenter: name().default("dc1"),
   /** Servers, all of them raft voters; 3 survive the loss of one, 5 of two. @default 3 */
   servers: z.literal([1, 3, 5], "1, 3 or 5").default(3),
-  /** Client agents; the first one publishes the HTTP API, the UI and DNS. @default 2 */
+  /** The hosts, all of one Docker Swarm. @default none: one engine, the one that the docker command talks to */
+  hosts: z.array(host, "a list of hosts").default([]),
+  /** Client agents, with hosts at least one on each; the first one of a host publishes the HTTP API, the UI and DNS. @default 2 */
   clients: integer(1, MAX_CLIENTS).default(2),
   /** Tag of the image hashicorp/consul. @default 1.22.3 */
   consulVersion: version().default("1.22.3"),
@@ -123,13 +153,13 @@ export const shape = {
     .string(SUBNET)
     .refine((value) => parseSubnet(value) !== undefined, SUBNET)
     .default("10.87.0.0/24"),
-  /** Address of the host that published ports listen on. @default 127.0.0.1 */
+  /** Address of the host that published ports listen on; with hosts, each has its own. @default 127.0.0.1 */
   bindAddress: z.ipv4("an IPv4 address").default("127.0.0.1"),
   /** Port of the HTTP API and the UI on the host. @default 8500 */
   httpPort: port().default(8500),
   /** Port of Consul's DNS on the host, UDP and TCP. @default 8600 */
   dnsPort: port().default(8600),
-  /** Serves the HTTP API and the UI by HTTPS, and by that alone. @default true, unless bindAddress is on loopback */
+  /** Serves the HTTP API and the UI by HTTPS, and by that alone. @default true, unless bindAddress is on loopback and there are no hosts */
   https: truth().optional(),
   /** Further host names and addresses that the HTTPS certificate is for. @default none */
   apiNames: strings(/^[a-z0-9]([a-z0-9.-]{0,251}[a-z0-9])?$/, HOST).default([]),
@@ -177,11 +207,15 @@ export const schema = z
   .strictObject(shape)
   .transform((settings) => ({
     ...settings,
-    https: settings.https ?? !isLoopback(settings.bindAddress),
+    clients: Math.max(settings.clients, settings.hosts.length),
+    apiNames: [...settings.apiNames, ...settings.hosts.map(({ address }) => address)],
+    https: settings.https ?? (settings.hosts.length > 0 || !isLoopback(settings.bindAddress)),
   }))
   .readonly();
 
 /** What a stack file may set, with its defaults filled in. */
 export type Settings = z.infer<typeof schema>;
+/** One host of the stack file. */
+export type HostSettings = z.infer<typeof host>;
 /** One service of the stack file. */
 export type ServiceSettings = z.infer<typeof service>;

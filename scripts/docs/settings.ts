@@ -1,5 +1,5 @@
 import { z } from "zod";
-import { check, SECRETS, service, shape, snapshots } from "../../settings/schema";
+import { check, host, SECRETS, service, shape, snapshots } from "../../settings/schema";
 import { docComments, type DocComment } from "./doc-comments";
 import { table, type Parts } from "./page";
 
@@ -20,6 +20,7 @@ export function settingsParts(): Parts {
   return {
     settings: tableOf("shape", some(false)),
     keys: tableOf("shape", some(true)),
+    host: tableOf("host", host.unwrap().shape),
     snapshots: tableOf("snapshots", snapshots.unwrap().shape),
     service: tableOf("service", service.unwrap().shape),
     check: tableOf("check", check.unwrap().shape),

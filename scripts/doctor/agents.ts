@@ -7,7 +7,7 @@ import type { DeclaredContainer } from "./state";
 
 /** What an agent answered inside its container. */
 export interface Agent {
-  readonly container: string;
+  readonly container: Container;
   readonly clock: Reading;
   /** Undefined for clients, which only pass on what servers say. */
   readonly view?: View;
@@ -21,27 +21,30 @@ export async function askAgents(
   declared: readonly DeclaredContainer[],
   containers: readonly Container[],
 ): Promise<Agent[]> {
-  const running = declared.filter(
-    ({ name, role }) =>
-      (role === "server" || role === "client") &&
-      containers.some((one) => one.name === name && one.status === "running"),
-  );
+  const running = declared.flatMap((agent) => {
+    const container = containers.find(({ name, status }) => name === agent.name && status === "running");
+    const isAgent = agent.role === "server" || agent.role === "client";
+    return isAgent && container !== undefined ? [{ agent, container }] : [];
+  });
   const agents: Agent[] = [];
   for (let first = 0; first < running.length; first += AT_ONCE) {
     const answers = await Promise.all(
-      running.slice(first, first + AT_ONCE).map((one) => answer(askAgent(one))),
+      running.slice(first, first + AT_ONCE).map(({ agent, container }) => answer(askAgent(agent, container))),
     );
     agents.push(...answers.flatMap((one) => ("value" in one ? [one.value] : [])));
   }
   return agents;
 }
 
-async function askAgent({ alias, name, role }: DeclaredContainer): Promise<Agent> {
+async function askAgent({ alias, name, role }: DeclaredContainer, container: Container): Promise<Agent> {
   const asked = Date.now();
-  const { shown, bodies } = await askInside(name, role === "server" ? ["status/leader", "status/peers"] : []);
+  const { shown, bodies } = await askInside(
+    container,
+    role === "server" ? ["status/leader", "status/peers"] : [],
+  );
   const of = { agent: alias, container: name };
   const clock = { of, shown, resolutionMs: 1000, asked, answered: Date.now() };
-  if (role !== "server") return { container: name, clock };
+  if (role !== "server") return { container, clock };
   const [leader, peers] = bodies as [string, string[]];
-  return { container: name, clock, view: { from: alias, leader, peers } };
+  return { container, clock, view: { from: alias, leader, peers } };
 }

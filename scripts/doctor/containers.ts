@@ -1,4 +1,5 @@
 import type { Role } from "../../components/container";
+import type { Endpoint } from "../../engine";
 import { found, type Finding, type Problem } from "./finding";
 import type { DeclaredContainer } from "./state";
 
@@ -7,6 +8,8 @@ export interface Container {
   /** Name on the engine. */
   readonly name: string;
   readonly role: Role;
+  /** The engine, where there are several. */
+  readonly engine?: Endpoint;
   /** created, running, paused, restarting, removing, exited or dead. */
   readonly status: string;
   readonly exitCode: number;

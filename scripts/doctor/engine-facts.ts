@@ -1,4 +1,5 @@
 import { labelFilters, type Owner, type Role } from "../../components/container";
+import type { Endpoint } from "../../engine";
 import type { Container } from "./containers";
 import type { Engine } from "./engine";
 import { docker } from "./tool";
@@ -12,9 +13,22 @@ export interface EngineFacts extends Engine {
   readonly answered: number;
 }
 
-export async function readEngine(): Promise<EngineFacts> {
+/** What the engines say; of several, the first, but all must answer. */
+export async function readEngines(engines: readonly Endpoint[]): Promise<EngineFacts> {
+  const [first] = (await Promise.all(
+    engines.map((engine) =>
+      readEngine(engine).catch((error: unknown) => {
+        const { message } = error as Error;
+        throw new Error(engine.name === undefined ? message : `that of ${engine.name}, ${message}`);
+      }),
+    ),
+  )) as [EngineFacts];
+  return first;
+}
+
+async function readEngine(engine: Endpoint): Promise<EngineFacts> {
   const asked = Date.now();
-  const info = JSON.parse(await docker("info", "--format", "{{json .}}")) as {
+  const info = JSON.parse(await docker(engine, "info", "--format", "{{json .}}")) as {
     readonly ServerVersion?: string;
     readonly OSType?: string;
     readonly Architecture?: string;
@@ -50,16 +64,28 @@ interface Inspected {
   readonly NetworkSettings: { readonly Networks: Readonly<Record<string, unknown>> };
 }
 
-/** The containers that carry the stack's labels, running or not. */
-export async function readContainers(owner: Owner): Promise<Container[]> {
-  const ids = lines(await docker("ps", "-aq", "--no-trunc", ...labelFilters(owner)));
-  if (ids.length === 0) return [];
-  return (JSON.parse(await docker("container", "inspect", ...ids)) as Inspected[]).map(container);
+/** The containers that carry the stack's labels, running or not; with several hosts, without those that Swarm runs. */
+export async function readContainers(engines: readonly Endpoint[], owner: Owner): Promise<Container[]> {
+  const read = await Promise.all(
+    engines.map(async (engine) => {
+      const ids = lines(await docker(engine, "ps", "-aq", "--no-trunc", ...labelFilters(owner)));
+      if (ids.length === 0) return [];
+      const own = (JSON.parse(await docker(engine, "container", "inspect", ...ids)) as Inspected[]).map(
+        container,
+      );
+      return engine.name === undefined
+        ? own
+        : own.filter(({ role }) => role !== "service").map((one) => ({ ...one, engine }));
+    }),
+  );
+  return read.flat();
 }
 
 /** Names of the networks that carry the stack's labels. */
-export async function readNetworks(owner: Owner): Promise<string[]> {
-  return lines(await docker("network", "ls", "--format", "{{.Name}}", ...labelFilters(owner)));
+export async function readNetworks(engines: readonly Endpoint[], owner: Owner): Promise<string[]> {
+  const list = ["network", "ls", "--format", "{{.Name}}", ...labelFilters(owner)];
+  const read = await Promise.all(engines.map(async (engine) => lines(await docker(engine, ...list))));
+  return [...new Set(read.flat())];
 }
 
 function container({ Name, Config, HostConfig, RestartCount, State, NetworkSettings }: Inspected): Container {

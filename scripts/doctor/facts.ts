@@ -1,3 +1,5 @@
+import { answeringUrl } from "../api-url";
+import { enginesOf } from "../clients";
 import { ConsulApi } from "../consul-api";
 import { askAgents } from "./agents";
 import { answer, valueOf, type Answer } from "./answer";
@@ -5,7 +7,7 @@ import { tryPorts } from "./attempts";
 import type { Reading } from "./clock";
 import { readAutopilot, readCatalog, readMonitors, type Ask } from "./consul-facts";
 import type { Container } from "./containers";
-import { readContainers, readEngine, readNetworks, type EngineFacts } from "./engine-facts";
+import { readContainers, readEngines, readNetworks, type EngineFacts } from "./engine-facts";
 import { askInside } from "./inside";
 import type { View } from "./leader";
 import type { MonitorFacts } from "./monitors";
@@ -41,7 +43,9 @@ const API_TIMEOUT_MS = 3_000;
 
 /** Asks all there is to ask, at the same time as far as it can be; never rejects. */
 export async function collectFacts(): Promise<Facts> {
-  const [engine, state] = await Promise.all([answer(readEngine()), answer(readState())]);
+  const [only, state] = await Promise.all([answer(readEngines([{}])), answer(readState())]);
+  const hosts = valueOf(state)?.outputs.hosts;
+  const engine = hosts === undefined ? only : await answer(readEngines(hosts));
   return "value" in state ? { engine, state, stack: await stackFacts(state.value) } : { engine, state };
 }
 
@@ -54,11 +58,12 @@ async function readState(): Promise<StackState> {
 }
 
 async function stackFacts(state: StackState): Promise<StackFacts> {
-  const listed = answer(readContainers(state.owner));
+  const engines = enginesOf(state.outputs);
+  const listed = answer(readContainers(engines, state.owner));
   const published = askPublished(state);
   const [containers, networks, ports, agents, fromApi] = await Promise.all([
     listed,
-    answer(readNetworks(state.owner)),
+    answer(readNetworks(engines, state.owner)),
     tryPorts(state),
     listed.then((containers) => askAgents(state.containers, valueOf(containers) ?? [])),
     answer(viewThrough(published)),
@@ -96,11 +101,13 @@ async function viewThrough(ask: Ask): Promise<View> {
 function askPublished({ outputs }: StackState): Ask {
   const { httpApiUrl, caCertificate, managementToken } = outputs;
   if (httpApiUrl === undefined) return () => Promise.reject(new Error("the stack has no API yet"));
-  const api = new ConsulApi({ httpApiUrl, caCertificate, managementToken, timeoutMs: API_TIMEOUT_MS });
-  return (path) => api.get(path);
+  const api = answeringUrl({ ...outputs, httpApiUrl }).then(
+    (url) => new ConsulApi({ httpApiUrl: url, caCertificate, managementToken, timeoutMs: API_TIMEOUT_MS }),
+  );
+  return async (path) => (await api).get(path);
 }
 
 /** Through a server, inside its container. */
-function askThrough(container: string): Ask {
+function askThrough(container: Container): Ask {
   return async (path) => (await askInside(container, [path])).bodies[0];
 }

@@ -1,4 +1,5 @@
 import { SECRETS_FOLDER } from "../../components/agent";
+import type { Container } from "./containers";
 import { docker } from "./tool";
 
 /** An agent's own answers, asked inside its container. */
@@ -22,8 +23,11 @@ for path; do
 done`;
 
 /** Asks the agent in `container` for its clock and for what is under `/v1/PATH`; throws an Error of one line. */
-export async function askInside(container: string, paths: readonly string[]): Promise<Inside> {
-  return parseInside(await docker("exec", container, "sh", "-c", SCRIPT, "sh", ...paths));
+export async function askInside(
+  { name: container, engine = {} }: Pick<Container, "name" | "engine">,
+  paths: readonly string[],
+): Promise<Inside> {
+  return parseInside(await docker(engine, "exec", container, "sh", "-c", SCRIPT, "sh", ...paths));
 }
 
 /** Reads what the script writes. */

@@ -11,6 +11,8 @@ export interface DeclaredContainer {
   /** Name on the engine. */
   readonly name: string;
   readonly role: Role;
+  /** Name of its host, of several. */
+  readonly host?: string;
   /** Fixed address in the network, where it has one. */
   readonly address?: string;
   readonly ports: readonly DeclaredPort[];
@@ -102,11 +104,14 @@ function container(
 ): DeclaredContainer {
   const { urn, alias, name, labels, networksAdvanced, ports } = outputs;
   const address = networksAdvanced?.[0]?.ipv4Address ?? "";
+  const labelled = (wanted: string) => labels.find(({ label }) => label === wanted)?.value;
+  const host = labelled("consul-docker.host");
   return {
     urn,
     alias,
     name,
-    role: labels.find(({ label }) => label === "consul-docker.role")?.value as Role,
+    role: labelled("consul-docker.role") as Role,
+    ...(host === undefined ? {} : { host }),
     ...(address === "" ? {} : { address }),
     ports: ports ?? [],
   };

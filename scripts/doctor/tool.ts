@@ -1,14 +1,15 @@
 import { execFile } from "node:child_process";
 import { promisify } from "node:util";
+import { endpointOptions, type Endpoint } from "../../engine";
 import { PULUMI } from "../stack";
 
 // The CLI takes a second, a backend far away takes its time.
 const PULUMI_TIMEOUT_MS = 20_000;
 const DOCKER_TIMEOUT_MS = 8_000;
 
-/** Standard output of a Docker command; throws an Error of one line when it fails or takes too long. */
-export function docker(...args: readonly string[]): Promise<string> {
-  return run("docker", args, DOCKER_TIMEOUT_MS);
+/** Standard output of a Docker command at an engine; throws an Error of one line when it fails or takes too long. */
+export function docker(engine: Endpoint, ...args: readonly string[]): Promise<string> {
+  return run("docker", [...endpointOptions(engine), ...args], DOCKER_TIMEOUT_MS);
 }
 
 /** Standard output of the Pulumi CLI; throws an Error of one line when it fails or takes too long. */

@@ -65,6 +65,7 @@ function consequence(resource: PlannedResource, all: readonly PlannedResource[])
   const noun = nounOf(resource);
   if (isReplacedNetwork(resource)) return ["everything in it stops and starts anew"];
   if (noun === "volume" && operation !== "create" && !isSecrets(resource)) return ["what it holds is lost"];
+  if (noun === "service" && operation === "update") return [whileReplaced(resource, all)];
   if (noun !== "container" || all.some(isReplacedNetwork)) return [];
   if (operation === "replace") return [whileReplaced(resource, all)].filter((text) => text !== "");
   if (operation === "delete" && roleOf(resource) === "server") {

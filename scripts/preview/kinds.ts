@@ -2,6 +2,7 @@ import type { PlannedResource } from "./plan";
 
 const NOUNS: Readonly<Record<string, string>> = {
   "docker:index/container:Container": "container",
+  "docker:index/service:Service": "service",
   "docker:index/volume:Volume": "volume",
   "docker:index/network:Network": "network",
   "docker:index/remoteImage:RemoteImage": "image",
@@ -31,8 +32,10 @@ export function roleOf({ before, after }: PlannedResource): string | undefined {
 }
 
 /** Whether a volume holds nothing but what the state holds, too. */
-export function isSecrets({ name }: PlannedResource): boolean {
-  return name.endsWith("-secrets");
+export function isSecrets({ name, before, after }: PlannedResource): boolean {
+  // With several hosts, the resource's own name ends with that of the host.
+  const { name: onEngine = name } = (after ?? before ?? {}) as { name?: string };
+  return onEngine.endsWith("-secrets");
 }
 
 /** Whether all that the network carries stops with it. */

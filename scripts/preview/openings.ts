@@ -8,7 +8,7 @@ export function openings(resources: readonly PlannedResource[]): string[] {
   return resources.flatMap((resource) => {
     const { name, before = {}, after } = resource;
     if (after === undefined) return [];
-    const opened = nounOf(resource) === "container" ? containerOpenings : rightOpenings;
+    const opened = OPENINGS[nounOf(resource)] ?? rightOpenings;
     const known = new Set(opened(before));
     return opened(after)
       .filter((opening) => !known.has(opening))
@@ -29,6 +29,38 @@ function containerOpenings(of: Arguments): string[] {
       .filter(({ hostPath }) => hostPath !== undefined && hostPath !== "")
       .map(({ hostPath }) => `the host's ${hostPath ?? ""}`),
   ];
+}
+
+/** The same of a Swarm service, whose ports are those of every address. */
+function serviceOpenings(of: Arguments): string[] {
+  const { taskSpec = {}, endpointSpec = {} } = of as {
+    taskSpec?: { containerSpec?: Record<string, unknown> };
+    endpointSpec?: { ports?: unknown };
+  };
+  const { capAdds, mounts, ...container } = taskSpec.containerSpec ?? {};
+  return containerOpenings({
+    ...container,
+    capabilities: { adds: capAdds },
+    ports: list<ServicePort>(endpointSpec.ports).map(({ targetPort, publishedPort, protocol }) => ({
+      internal: targetPort,
+      external: publishedPort,
+      protocol,
+    })),
+    volumes: list<{ type: string; source?: string }>(mounts)
+      .filter(({ type }) => type === "bind")
+      .map(({ source }) => ({ hostPath: source })),
+  });
+}
+
+const OPENINGS: Readonly<Record<string, (of: Arguments) => string[]>> = {
+  container: containerOpenings,
+  service: serviceOpenings,
+};
+
+interface ServicePort {
+  readonly targetPort: number;
+  readonly publishedPort?: number;
+  readonly protocol?: string;
 }
 
 interface Port {

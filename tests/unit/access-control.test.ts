@@ -9,7 +9,7 @@ import {
   type Discovery,
 } from "../../components/policies";
 import { SecretFiles } from "../../components/secret-files";
-import { datacenter, httpsDatacenter, labelsOf, owner } from "./fixtures";
+import { datacenter, httpsDatacenter, labelsOf, onePlatform, onlyHost, owner } from "./fixtures";
 import {
   accessorOf,
   create,
@@ -21,24 +21,29 @@ import {
   type Created,
 } from "./mocks";
 
-const args = (name: string, https = false): AccessControlArgs => ({
-  owner,
-  imageId: "sha256:consul",
-  datacenter: https ? httpsDatacenter(name) : datacenter(name),
-  agentSecrets: {
-    agents: (["server-1", "client-1"] as const).map((agent) => ({
-      name: agent,
-      role: agent === "server-1" ? "server" : "client",
-      address: "10.9.0.9",
-      volume: new docker.Volume(`${name}-${agent}`, { name: `volume-of-${agent}` }),
-    })),
-    files: new SecretFiles(`${name}-keys`, { owner, imageId: "sha256:consul", folders: {} }),
-  },
-  services: [
-    { name: "gateway", discovers: ["catalog"] },
-    { name: "catalog", discovers: [] },
-  ],
-});
+const args = (name: string, https = false): AccessControlArgs => {
+  const files = new SecretFiles(`${name}-keys`, { owner, imageId: "sha256:consul", folders: {} });
+  return {
+    owner,
+    platform: onePlatform,
+    imageIdOn: () => "sha256:consul",
+    datacenter: https ? httpsDatacenter(name) : datacenter(name),
+    agentSecrets: {
+      agents: (["server-1", "client-1"] as const).map((agent) => ({
+        name: agent,
+        role: agent === "server-1" ? "server" : "client",
+        address: "10.9.0.9",
+        host: onlyHost,
+        volume: new docker.Volume(`${name}-${agent}`, { name: `volume-of-${agent}` }),
+      })),
+      filesOn: () => files,
+    },
+    services: [
+      { name: "gateway", discovers: ["catalog"] },
+      { name: "catalog", discovers: [] },
+    ],
+  };
+};
 
 let access: Created<AccessControl>;
 

@@ -1,5 +1,5 @@
 import { Client, type ClientArgs } from "../../components/client";
-import { AGENT_TMPFS, agentEnvironment, agentHealth, HARDENED, labelsOf, owner } from "./fixtures";
+import { AGENT_TMPFS, agentEnvironment, agentHealth, HARDENED, labelsOf, onlyHost, owner } from "./fixtures";
 import { create, mockPulumi, type Created } from "./mocks";
 
 const args: ClientArgs = {
@@ -9,6 +9,7 @@ const args: ClientArgs = {
   secure: false,
   address: "10.9.0.21",
   networkId: "network-id",
+  host: onlyHost,
   imageId: "sha256:consul",
   memoryMb: 192,
   logLevel: "debug",

@@ -1,7 +1,8 @@
 import * as pulumi from "@pulumi/pulumi";
 import { Cluster, type ClusterArgs } from "../../components/cluster";
 import { KeyMaterial } from "../../components/key-material";
-import { agentEnvironment, existing, labelsOf, owner } from "./fixtures";
+import { singleEngine } from "../../components/platform";
+import { agentEnvironment, existing, labelsOf, onePlatform, owner } from "./fixtures";
 import { create, idOf, mockPulumi, refused, valueOf, type Created } from "./mocks";
 
 const args: ClusterArgs = {
@@ -10,12 +11,12 @@ const args: ClusterArgs = {
   servers: 3,
   clients: 3,
   subnet: "10.9.0.0/24",
-  imageId: "sha256:consul",
+  platform: onePlatform,
+  imageIdOn: () => "sha256:consul",
   consulVersion: "1.22.3",
   inTurn: () => [],
   rollOrder: [],
   mayReplace: () => Promise.resolve(),
-  bindAddress: "127.0.0.1",
   httpPort: 18500,
   dnsPort: 18600,
   serverMemoryMb: 384,
@@ -350,7 +351,7 @@ describe("with keys", () => {
 
 test("is reached at 127.0.0.1 when it listens on every address", async () => {
   const { component, get } = await create(
-    () => new Cluster("open", { ...args, servers: 1, clients: 1, bindAddress: "0.0.0.0" }),
+    () => new Cluster("open", { ...args, servers: 1, clients: 1, platform: singleEngine("0.0.0.0") }),
   );
 
   expect(get("consul.Provider open").inputs).toMatchObject({ address: "127.0.0.1:18500" });
@@ -365,7 +366,7 @@ test("is reached at 127.0.0.1 when it listens on every address", async () => {
 
 test("is reached at the address that it listens on", async () => {
   const { component, get } = await create(
-    () => new Cluster("elsewhere", { ...args, servers: 1, clients: 1, bindAddress: "192.0.2.7" }),
+    () => new Cluster("elsewhere", { ...args, servers: 1, clients: 1, platform: singleEngine("192.0.2.7") }),
   );
 
   expect(get("consul.Provider elsewhere").inputs).toMatchObject({ address: "192.0.2.7:18500" });

@@ -5,11 +5,17 @@ import * as pulumi from "@pulumi/pulumi";
 import { parseSubnet, type Subnet } from "../../components/addresses";
 import type { Credentials } from "../../components/access-control";
 import type { Datacenter } from "../../components/cluster";
+import type { Host } from "../../components/host";
 import type { InTurn } from "../../components/container";
+import { singleEngine } from "../../components/platform";
 import { SecretFiles } from "../../components/secret-files";
 
 /** Whose resources the components under test create. */
 export const owner = { project: "shop", stack: "test" };
+
+/** The engine of this host, and the host. */
+export const onePlatform = singleEngine("127.0.0.1");
+export const [onlyHost] = onePlatform.place(1) as [Host];
 
 /** Of whom only these containers exist already. */
 export function existing(...names: readonly string[]): InTurn {
@@ -112,6 +118,6 @@ export function credentials(name: string): Credentials {
   return {
     volumeName: pulumi.output(`${name}-secrets`),
     accessorId: pulumi.output(`${name}-accessor`),
-    files: new SecretFiles(`${name}-files`, { owner, imageId: "sha256:consul", folders: {} }),
+    files: [new SecretFiles(`${name}-files`, { owner, imageId: "sha256:consul", folders: {} })],
   };
 }

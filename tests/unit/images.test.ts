@@ -1,4 +1,5 @@
 import { Images } from "../../components/images";
+import { onePlatform, onlyHost, owner } from "./fixtures";
 import { create, mockPulumi, valueOf, type Created } from "./mocks";
 
 let images: Created<Images>;
@@ -6,7 +7,15 @@ let images: Created<Images>;
 beforeAll(async () => {
   await mockPulumi();
   images = await create(
-    () => new Images("images", { consulVersion: "1.20.0", monitorVersion: "0.8.0", nodeVersion: "22-slim" }),
+    () =>
+      new Images("images", {
+        owner,
+        platform: onePlatform,
+        consulVersion: "1.20.0",
+        monitorVersion: "0.8.0",
+        nodeVersion: "22-slim",
+        services: [{ name: "catalog", bundle: { context: "built", hash: "abc" } }],
+      }),
   );
 });
 
@@ -24,7 +33,7 @@ test("are the three public images in their versions, and stay when the stack goe
 });
 
 test("are handed out by ID, the one to build on by name", async () => {
-  expect(await valueOf(images.component.consulId)).toBe("sha256:consul");
-  expect(await valueOf(images.component.monitorId)).toBe("sha256:consul-esm");
+  expect(await valueOf(images.component.consulIdOn(onlyHost))).toBe("sha256:consul");
+  expect(await valueOf(images.component.monitorIdOn(onlyHost))).toBe("sha256:consul-esm");
   expect(images.component.nodeName).toBe("node:22-slim");
 });

@@ -229,6 +229,169 @@ test("a stack that listens beyond this host serves HTTPS, and everybody verifies
   ]);
 });
 
+describe("a stack on hosts", () => {
+  const HOSTS = ["a", "b", "c"].map((name, index) => ({
+    name,
+    endpoint: `ssh://${name}`,
+    address: `192.0.2.${index + 1}`,
+    manager: name === "b",
+  }));
+  let stack: Created<Outputs>;
+  let warnings: unknown[];
+
+  beforeAll(async () => {
+    const warn = jest.spyOn(pulumi.log, "warn").mockResolvedValue(undefined);
+    stack = await run({
+      "consul-docker:hosts": JSON.stringify(HOSTS),
+      "consul-docker:servers": "5",
+      "consul-docker:snapshots": "{}",
+      "consul-docker:services":
+        '[{"name":"gateway","port":8080,"hostPort":18080},{"name":"catalog","port":8080,"instances":2}]',
+    });
+    warnings = [...warn.mock.calls];
+    warn.mockRestore();
+  });
+
+  const providersOf = (ref: RegExp): Record<string, string> =>
+    Object.fromEntries(
+      stack.registrations
+        .filter((one) => ref.test(one.ref))
+        .map((one) => [one.ref.split(" ")[1] ?? "", one.provider.replace("docker.Provider ", "")]),
+    );
+
+  test("has its agents and monitors spread over them", () => {
+    expect(providersOf(/^docker.Container (server|client|monitor)/)).toEqual({
+      "server-1": "a",
+      "server-2": "b",
+      "server-3": "c",
+      "server-4": "a",
+      "server-5": "b",
+      "client-1": "a",
+      "client-2": "b",
+      "client-3": "c",
+      "monitor-1": "a",
+      "monitor-2": "b",
+    });
+    expect(providersOf(/^docker.Volume server-\d-[abc]$/)).toEqual({
+      "server-1-a": "a",
+      "server-2-b": "b",
+      "server-3-c": "c",
+      "server-4-a": "a",
+      "server-5-b": "b",
+    });
+  });
+
+  test("replaces what comes to another host", () => {
+    for (const [name, host] of [
+      ["server-4", "a"],
+      ["client-2", "b"],
+      ["monitor-2", "b"],
+      ["snapshots", "a"],
+    ] as const) {
+      const { inputs } = stack.get(`docker.Container ${name}`);
+      expect(inputs["labels"]).toContainEqual({ label: "consul-docker.host", value: host });
+    }
+  });
+
+  test("has its network, and its services, through the manager", () => {
+    expect(stack.get("docker.Provider swarm_manager").inputs).toEqual({ host: "ssh://b" });
+    expect(providersOf(/^docker.(Network|Service) /)).toEqual({
+      consul: "swarm_manager",
+      "gateway-1": "swarm_manager",
+      "gateway-2": "swarm_manager",
+      "gateway-3": "swarm_manager",
+      "catalog-1": "swarm_manager",
+      "catalog-2": "swarm_manager",
+    });
+    expect(stack.get("docker.Network consul").inputs).toMatchObject({ driver: "overlay", attachable: true });
+  });
+
+  test("has every image and every service's token on each of them, each token read by its holder alone", () => {
+    for (const host of ["a", "b", "c"]) {
+      const images = ["consul", "consul-esm", "node", "service-gateway", "service-catalog"].map(
+        (name) => `${name}-${host}`,
+      );
+      const volumes = ["monitor", "snapshots", "gateway", "catalog"].map((name) => `${name}-secrets-${host}`);
+      for (const name of images)
+        expect(providersOf(new RegExp(`RemoteImage ${name}$`))).toEqual({ [name]: host });
+      for (const name of volumes)
+        expect(providersOf(new RegExp(`Volume ${name}$`))).toEqual({ [name]: host });
+      const { inputs, provider, dependencies } = stack.get(`docker.Container tokens-${host}`);
+      expect(provider).toBe(`docker.Provider ${host}`);
+      expect(inputs).toMatchObject({ name: `shop-test-tokens-${host}` });
+      expect(dependencies).toContain(`docker.Container keys-${host}`);
+    }
+    expect(stack.get("docker.RemoteImage service-catalog-c").inputs).toMatchObject({
+      name: "shop-test-catalog:abc",
+      build: { useLegacyBuilder: true },
+    });
+    expect(stack.get("docker.Service catalog-1").dependencies).toEqual(
+      expect.arrayContaining(["docker.Container tokens-a", "docker.Container tokens-b"]),
+    );
+  });
+
+  test("carries to a host the keys and tokens of who runs there, and no others", () => {
+    const carried = (name: string) => [
+      ...new Set(
+        (stack.get(`docker.Container ${name}`).inputs["uploads"] as { file: string }[]).map(
+          ({ file }) => file.split("/")[2],
+        ),
+      ),
+    ];
+
+    expect(carried("keys-c")).toEqual(["server-3", "client-3"]);
+    expect(carried("tokens-c")).toEqual([
+      "server-3",
+      "client-3",
+      "monitor",
+      "gateway",
+      "catalog",
+      "snapshots",
+    ]);
+  });
+
+  test("is reached at each of them, by the first where one is enough", async () => {
+    for (const { name, address } of HOSTS) {
+      const client = `client-${HOSTS.findIndex((host) => host.name === name) + 1}`;
+      expect(stack.get(`docker.Container ${client}`).inputs["ports"]).toMatchObject([
+        { ip: address, external: 8600 },
+        { ip: address, external: 8600 },
+        { ip: address, external: 8500 },
+      ]);
+    }
+    const outputs = await valueOf(pulumi.output(stack.component));
+    expect(outputs).toMatchObject({
+      uiUrl: "https://192.0.2.1:8500/ui",
+      gatewayUrl: "http://192.0.2.1:18080",
+      dnsAddress: "192.0.2.1:8600",
+      hosts: HOSTS.map((host) => ({ ...host, drain: false })),
+    });
+  });
+
+  test("warns of what losing a host would mean", () => {
+    expect(warnings).toEqual([
+      [
+        "5 servers run on 3 hosts: losing a would take 2 of them, and leave the majority, which could lose no more",
+      ],
+    ]);
+  });
+});
+
+test("a stack on too few hosts is told that it would stand still without one", async () => {
+  const warn = jest.spyOn(pulumi.log, "warn").mockResolvedValue(undefined);
+
+  await run({
+    "consul-docker:hosts": '[{"name":"x","endpoint":"ssh://x","address":"192.0.2.1","manager":true}]',
+  });
+
+  expect(warn.mock.calls).toEqual([
+    [
+      "3 servers run on one host: losing x would take 3 of them, and with them the majority: the datacenter would stand still until it is back",
+    ],
+  ]);
+  warn.mockRestore();
+});
+
 test("a stack that takes snapshots has what takes them, with a token of its own, and says so", async () => {
   const { component, get } = await run({ "consul-docker:snapshots": '{"keep":3}' });
 
@@ -270,7 +433,7 @@ test("the host is asked for what the settings claim, before anything is created"
         owner: { project: "shop", stack: "test" },
         subnet: "10.9.0.0/24",
         insecure: false,
-        bindAddress: "127.0.0.1",
+        engines: [{ address: "127.0.0.1" }],
         ports: new Map([
           [8500, "consul-docker:httpPort"],
           [8600, "consul-docker:dnsPort"],

@@ -55,11 +55,13 @@ const OUTPUTS: Readonly<Record<string, (name: string, inputs: Registration["inpu
   "docker:index/network:Network": () => ({ scope: "local" }),
   "docker:index/volume:Volume": () => ({ mountpoint: "/var/lib/docker/volumes" }),
   "docker:index/container:Container": () => ({ bridge: "" }),
+  "docker:index/service:Service": () => ({}),
   "docker:index/remoteImage:RemoteImage": (name) => ({ imageId: `sha256:${name}` }),
   "consul:index/keys:Keys": () => ({ var: {} }),
   "consul:index/node:Node": () => ({}),
   "consul:index/service:Service": () => ({}),
   "pulumi:providers:consul": () => ({}),
+  "pulumi:providers:docker": () => ({}),
 };
 
 /** The parts of the SDK that its types leave out. */

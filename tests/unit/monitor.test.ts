@@ -1,9 +1,10 @@
 import { Monitor, type MonitorArgs } from "../../components/monitor";
-import { credentials, datacenter, HARDENED, httpsDatacenter, labelsOf, owner } from "./fixtures";
+import { credentials, datacenter, HARDENED, httpsDatacenter, labelsOf, onlyHost, owner } from "./fixtures";
 import { create, mockPulumi, type Created } from "./mocks";
 
 const args = (number: number): MonitorArgs => ({
   owner,
+  host: onlyHost,
   imageId: "sha256:consul-esm",
   datacenter: datacenter(`monitor-${number}`),
   number,

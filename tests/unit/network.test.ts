@@ -7,7 +7,7 @@ const subnet = subnetOf("10.9.0.0/24");
 beforeAll(() => mockPulumi());
 
 test("is one bridge with the planned addresses, under a name and labels that say whose it is", async () => {
-  const { get, refs } = await create(() => new Network("exact", { owner, subnet }));
+  const { get, refs } = await create(() => new Network("exact", { owner, driver: "bridge", subnet }));
 
   expect(refs).toEqual(["Network exact", "docker.Network exact"]);
   expect(get("docker.Network exact").inputs).toEqual({
@@ -19,7 +19,7 @@ test("is one bridge with the planned addresses, under a name and labels that say
 });
 
 test("frees its name and addresses before it is replaced", async () => {
-  const { get } = await create(() => new Network("replaced", { owner, subnet }));
+  const { get } = await create(() => new Network("replaced", { owner, driver: "bridge", subnet }));
 
   const network = get("docker.Network replaced");
   expect(network.deleteBeforeReplace).toBe(true);
@@ -28,7 +28,7 @@ test("frees its name and addresses before it is replaced", async () => {
 });
 
 test("hands out the network's ID", async () => {
-  const { component } = await create(() => new Network("handed-out", { owner, subnet }));
+  const { component } = await create(() => new Network("handed-out", { owner, driver: "bridge", subnet }));
 
   expect(await valueOf(component.networkId)).toBe(idOf("handed-out"));
 });

@@ -6,6 +6,7 @@ import { join } from "node:path";
 import { promisify } from "node:util";
 import * as pulumi from "@pulumi/pulumi";
 import { preflight, type Claim } from "../../preflight";
+import type { Engine } from "../../engine";
 import { owner } from "./fixtures";
 import { mockPulumi } from "./mocks";
 
@@ -17,7 +18,9 @@ jest.mock("node:child_process", () => {
     [promisify.custom]: (file: string, args: readonly string[], options: object) =>
       run(file, args, { ...options, env: process.env }),
   };
-  return { ...actual, execFile: Object.assign(() => undefined, execFile) };
+  const spawn = (file: string, args: readonly string[], options: childProcess.SpawnOptions) =>
+    actual.spawn(file, args, { ...options, env: process.env });
+  return { ...actual, spawn, execFile: Object.assign(() => undefined, execFile) };
 });
 
 const OWN = { "consul-docker.project": "shop", "consul-docker.stack": "test" };
@@ -30,7 +33,7 @@ const claim: Claim = {
   insecure: false,
   consulVersion: "1.22.3",
   allowDowngrade: false,
-  bindAddress: "127.0.0.1",
+  engines: [{ address: "127.0.0.1" }],
   ports: new Map(),
   images: new Map(),
 };
@@ -41,21 +44,21 @@ type Script = Readonly<Record<string, string | { readonly error: string }>>;
 const IDLE: Script = { "network ls -q": "", "ps -a -q": "" };
 
 let bin: string;
-let info: jest.SpyInstance;
+let logged: jest.SpyInstance;
 
 beforeAll(() => mockPulumi());
 
 beforeEach(async () => {
   bin = await mkdtemp(join(tmpdir(), "preflight-"));
   delete process.env["DOCKER_HOST"];
-  info = jest.spyOn(pulumi.log, "info").mockResolvedValue(undefined);
+  logged = jest.spyOn(pulumi.log, "info").mockResolvedValue(undefined);
 });
 
 afterEach(async () => {
   await closeAll();
   Object.assign(process.env, environment);
   if (environment.DOCKER_HOST === undefined) delete process.env["DOCKER_HOST"];
-  info.mockRestore();
+  logged.mockRestore();
   await rm(bin, { recursive: true });
 });
 
@@ -131,7 +134,7 @@ test("an idle engine can take the stack", async () => {
   const images = new Map([["node:24-slim", "consul-docker:nodeVersion"]]);
 
   await expect(preflight({ ...claim, ports, images })).resolves.toBeUndefined();
-  expect(info).not.toHaveBeenCalled();
+  expect(logged).not.toHaveBeenCalled();
 });
 
 describe("the engine", () => {
@@ -206,7 +209,7 @@ describe("a port", () => {
     ]);
 
     // TEST-NET-1 (RFC 5737): nobody has it.
-    expect(await faultOf({ ports, bindAddress: "192.0.2.7" })).toBe(
+    expect(await faultOf({ ports, engines: [{ address: "192.0.2.7" }] })).toBe(
       "this host cannot take the stack:\n  192.0.2.7 is no address of this host; set consul-docker:bindAddress to one",
     );
   });
@@ -248,7 +251,7 @@ describe("an image", () => {
     await docker({ ...missing, "pull -q hashicorp/consul:9.9.9": "sha256:1" });
 
     await expect(preflight({ ...claim, images })).resolves.toBeUndefined();
-    expect(info.mock.calls).toEqual([["pulling hashicorp/consul:9.9.9"]]);
+    expect(logged.mock.calls).toEqual([["pulling hashicorp/consul:9.9.9"]]);
   });
 
   test("that cannot be had is named with the setting that asks for it", async () => {
@@ -345,6 +348,145 @@ describe("a running datacenter", () => {
     await docker(running(server(OPEN, "1.23.0", { ...OWN, "consul-docker.stack": "other" })));
 
     await expect(preflight(claim)).resolves.toBeUndefined();
+  });
+});
+
+describe("several hosts", () => {
+  const engines: readonly Engine[] = [
+    { name: "a", endpoint: "ssh://a", address: "192.0.2.1", manager: true },
+    { name: "b", endpoint: "tcp://b:2376", certPath: "/certs", address: "192.0.2.2" },
+  ];
+  const TLS = "--tlsverify --tlscacert /certs/ca.pem --tlscert /certs/cert.pem --tlskey /certs/key.pem";
+  const info = (name: string, swarm: object = {}) =>
+    JSON.stringify({
+      Name: name,
+      Swarm: { LocalNodeState: "active", ControlAvailable: name === "a", ...swarm },
+    });
+  const nodes = (...all: readonly object[]) => all.map((one) => JSON.stringify(one)).join("\n");
+  const node = (name: string, change: object = {}) => ({
+    Hostname: name,
+    Availability: "Active",
+    Status: "Ready",
+    ...change,
+  });
+  const LIST = "node ls --format {{json .}}";
+  const INFO = "info -f {{json .}}";
+  const on = (options: string, script: Script): Script =>
+    Object.fromEntries(Object.entries(script).map(([args, answer]) => [`${options} ${args}`, answer]));
+  const onA = (script: Script) => on("-H ssh://a", script);
+  const onB = (script: Script) => on(`-H tcp://b:2376 ${TLS}`, script);
+  const READY: Script = {
+    ...onA({ ...IDLE, [INFO]: info("a"), [LIST]: nodes(node("a"), node("b")) }),
+    ...onB({ ...IDLE, [INFO]: info("b") }),
+  };
+  const hostsFault = async (change: Partial<Claim> = {}) => {
+    const text = await faultOf({ engines, ...change });
+    expect(text).toMatch(/^the hosts cannot take the stack:\n/);
+    return text.split("\n  ").slice(1);
+  };
+
+  test("are taken as they are where they are the nodes of one Swarm", async () => {
+    await docker(READY);
+
+    await expect(preflight({ ...claim, engines })).resolves.toBeUndefined();
+  });
+
+  test("must answer", async () => {
+    await docker({ ...READY, ...onB({ "ps -a -q": { error: "no route to host" } }) });
+
+    expect(await faultOf({ engines })).toBe(
+      "the Docker Engine of b does not answer (no route to host); start it, or correct its endpoint in consul-docker:hosts",
+    );
+  });
+
+  test.each<[string, Script, string]>([
+    [
+      "in no Swarm",
+      onB({ [INFO]: info("b", { LocalNodeState: "inactive" }) }),
+      "b is in no Swarm (inactive); run docker swarm join on it",
+    ],
+    [
+      "somebody else",
+      onB({ [INFO]: info("c") }),
+      "tcp://b:2376 is the engine of c, not of b; correct consul-docker:hosts",
+    ],
+    [
+      "no manager, but is to be one",
+      onA({ [INFO]: info("a", { ControlAvailable: false }) }),
+      "a is no manager of its Swarm; run docker node promote a, or set manager for another host",
+    ],
+    ["in another Swarm", onA({ [LIST]: nodes(node("a")) }), "b is in another Swarm than the manager a"],
+    [
+      "not all of the Swarm",
+      onA({ [LIST]: nodes(node("a"), node("b"), node("c")) }),
+      "the Swarm has a node c that is none of the hosts; add it to consul-docker:hosts, or run docker node update --availability drain c",
+    ],
+  ])("are refused where one is %s", async (_, change, message) => {
+    await docker({ ...READY, ...change });
+
+    expect(await hostsFault()).toEqual([message]);
+  });
+
+  test("may be in a Swarm with nodes that run nothing", async () => {
+    const others = [node("c", { Availability: "Drain" }), node("d", { Status: "Down" })];
+    await docker({ ...READY, ...onA({ [LIST]: nodes(node("a"), node("b"), ...others) }) });
+
+    await expect(preflight({ ...claim, engines })).resolves.toBeUndefined();
+  });
+
+  test("are each asked for subnet and ports, by their own word alone", async () => {
+    const port = await takenPort();
+    await docker({
+      ...READY,
+      ...onB({
+        "network ls -q": "n1",
+        "network inspect n1": JSON.stringify([network("theirs", ["10.0.0.0/8"], {})]),
+        "ps -a -q": "c1",
+        "container inspect c1": JSON.stringify([container("theirs", 18500)]),
+      }),
+    });
+    const ports = new Map([
+      [18500, "consul-docker:httpPort"],
+      [port, "consul-docker:dnsPort"],
+    ]);
+
+    expect(await hostsFault({ ports })).toEqual([
+      "subnet 10.9.0.0/24 overlaps 10.0.0.0/8 of the Docker network theirs of b; set consul-docker:subnet to a free one",
+      "port 18500 of 192.0.2.2 is in use by the container theirs of b; set consul-docker:httpPort to a free one",
+    ]);
+  });
+
+  describe("that lack an image", () => {
+    const IMAGE = "hashicorp/consul:9.9.9";
+    const images = new Map([[IMAGE, "consul-docker:consulVersion"]]);
+    const HAS = { [`image inspect -f ok ${IMAGE}`]: "ok", [`save ${IMAGE}`]: "the image" };
+    const LACKS = {
+      [`image inspect -f ok ${IMAGE}`]: { error: "no such image" },
+      [`pull -q ${IMAGE}`]: { error: "no network" },
+    };
+
+    test.each<[string, Script]>([
+      ["another host", { ...onA(HAS), ...onB({ ...LACKS, "load -q": "" }), ...LACKS }],
+      ["this machine", { ...onA({ ...LACKS, "load -q": "" }), ...onB({ ...LACKS, "load -q": "" }), ...HAS }],
+    ])("get it from %s where it cannot be pulled", async (_, script) => {
+      await docker({ ...READY, ...script });
+
+      await expect(preflight({ ...claim, engines, images })).resolves.toBeUndefined();
+      expect(logged.mock.calls).toContainEqual([`copying ${IMAGE} to b, since it cannot be pulled`]);
+    });
+
+    test("are named where nobody has it, or it cannot be copied", async () => {
+      await docker({
+        ...READY,
+        ...onA({ ...LACKS, ...HAS }),
+        ...onB({ ...LACKS, "load -q": { error: "no space" } }),
+        ...LACKS,
+      });
+
+      expect(await hostsFault({ images })).toEqual([
+        `the image ${IMAGE} cannot be had on b (no network); check consul-docker:consulVersion and the network`,
+      ]);
+    });
   });
 });
 

@@ -45,6 +45,19 @@ describe("what is dangerous", () => {
       [...servers("same"), volume("server-4", "server", "delete")],
       [],
     ],
+    [
+      "what a host has of secrets",
+      [
+        ...servers("same"),
+        resource({
+          name: "catalog-secrets-host1",
+          type: "docker:index/volume:Volume",
+          operation: "delete",
+          before: { name: "shop-test-catalog-secrets", labels: labels("service") },
+        }),
+      ],
+      [],
+    ],
     ["every server's data", servers("delete"), ["all data is lost: no server keeps its volume"]],
     ["data replaced by nothing", servers("replace"), ["all data is lost: no server keeps its volume"]],
     [
@@ -102,6 +115,34 @@ describe("what opens", () => {
     expect(openings([container({}, after)])).toEqual(expected.map((line) => `extra: ${line}`));
     expect(openings([container(after, after)])).toEqual([]);
     expect(openings([{ ...container(after, {}), after: undefined }])).toEqual([]);
+  });
+
+  it("ports and privileges of a Swarm service", () => {
+    const service = resource({
+      name: "gateway-1",
+      type: "docker:index/service:Service",
+      operation: "update",
+      after: {
+        taskSpec: {
+          containerSpec: {
+            user: "root",
+            capAdds: ["CAP_NET_ADMIN"],
+            mounts: [
+              { type: "bind", source: "/etc", target: "/host" },
+              { type: "volume", source: "gateway-secrets", target: "/run/consul" },
+            ],
+          },
+        },
+        endpointSpec: { ports: [{ targetPort: 8080, publishedPort: 80, protocol: "tcp" }] },
+      },
+    });
+
+    expect(openings([service])).toEqual([
+      "gateway-1: port 0.0.0.0:80/tcp leads to its 8080, FROM OTHER HOSTS, TOO",
+      "gateway-1: capability CAP_NET_ADMIN",
+      "gateway-1: runs as root",
+      "gateway-1: the host's /etc",
+    ]);
   });
 
   it("rules of a policy that were not there before, and none that deny", () => {

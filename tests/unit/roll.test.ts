@@ -61,6 +61,8 @@ const MISSING = { age: -60_000, output: "follower, not all servers healthy" };
 // A check that begins after whoever asks for one.
 const FRESH = { age: -60_000 };
 
+const ENGINE = { address: "127.0.0.1" };
+
 beforeAll(() => mockPulumi());
 
 beforeEach(() => {
@@ -73,7 +75,7 @@ afterEach(() => {
 
 test("a container waits for those before it where it exists", async () => {
   servers({ "server-1": LEADER, "client-2": {} });
-  const { inTurn } = await planRoll(owner);
+  const { inTurn } = await planRoll(owner, [ENGINE]);
 
   expect(inTurn("client-2", ["client-1"])).toEqual(["client-1"]);
   expect(inTurn("client-3", ["client-1"])).toEqual([]);
@@ -83,7 +85,7 @@ describe("the order of a change", () => {
   test("is by name, the leader last", async () => {
     servers({ "server-2": {}, "server-1": LEADER, "server-3": {} });
 
-    expect((await planRoll(owner)).rollOrder).toEqual(["server-2", "server-3", "server-1"]);
+    expect((await planRoll(owner, [ENGINE])).rollOrder).toEqual(["server-2", "server-3", "server-1"]);
   });
 
   test("begins with what is sick, or does not run", async () => {
@@ -95,14 +97,19 @@ describe("the order of a change", () => {
       "client-1": SICK,
     });
 
-    expect((await planRoll(owner)).rollOrder).toEqual(["server-3", "server-4", "server-1", "server-2"]);
+    expect((await planRoll(owner, [ENGINE])).rollOrder).toEqual([
+      "server-3",
+      "server-4",
+      "server-1",
+      "server-2",
+    ]);
   });
 
   test("knows nothing in a preview, which has no engine", async () => {
     servers({ "server-1": LEADER });
     await mockPulumi({ preview: true });
 
-    expect((await planRoll(owner)).rollOrder).toEqual([]);
+    expect((await planRoll(owner, [ENGINE])).rollOrder).toEqual([]);
     expect(inspectAll).not.toHaveBeenCalled();
     await mockPulumi();
   });
@@ -110,10 +117,11 @@ describe("the order of a change", () => {
   test("is of the stack's own containers", async () => {
     servers({});
 
-    await planRoll(owner);
+    await planRoll(owner, [ENGINE]);
 
     expect(jest.mocked(inspectAll).mock.calls).toEqual([
       [
+        ENGINE,
         "container",
         [
           ...["ps", "-a", "-q"],
@@ -130,7 +138,7 @@ describe("a server may be replaced", () => {
 
   test("at once where nothing about it changes, or where it does not exist", async () => {
     servers({ "server-1": {}, "server-2": SICK });
-    const { mayReplace } = await planRoll(owner);
+    const { mayReplace } = await planRoll(owner, [ENGINE]);
 
     await mayReplace("server-1", "old");
     await mayReplace("server-3", "new");
@@ -151,7 +159,7 @@ describe("a server may be replaced", () => {
       },
       { "server-1": {}, "server-2": FRESH, "server-3": { ...FRESH, ...LEADER } },
     );
-    const { mayReplace } = await planRoll(owner);
+    const { mayReplace } = await planRoll(owner, [ENGINE]);
 
     await mayReplace("server-1", "new");
 
@@ -160,7 +168,7 @@ describe("a server may be replaced", () => {
 
   test("not while another one is sick, which is said after a minute", async () => {
     servers({ "server-1": FRESH, "server-2": SICK, "server-3": FRESH });
-    const { mayReplace } = await planRoll(owner);
+    const { mayReplace } = await planRoll(owner, [ENGINE]);
 
     await expect(mayReplace("server-1", "new")).rejects.toThrow(
       "server-1 is not replaced, since the others could not do without it now:\n" +
@@ -170,14 +178,14 @@ describe("a server may be replaced", () => {
 
   test("not while another one does not run", async () => {
     servers({ "server-1": FRESH, "server-2": { running: false }, "server-3": FRESH });
-    const { mayReplace } = await planRoll(owner);
+    const { mayReplace } = await planRoll(owner, [ENGINE]);
 
     await expect(mayReplace("server-1", "new")).rejects.toThrow("server-2 is not healthy (it does not run);");
   });
 
   test("not while another one starts again and again, before a check of it can run", async () => {
     servers({ "server-1": FRESH, "server-2": { code: 1, output: "" }, "server-3": FRESH });
-    const { mayReplace } = await planRoll(owner);
+    const { mayReplace } = await planRoll(owner, [ENGINE]);
 
     await expect(mayReplace("server-1", "new")).rejects.toThrow(
       "server-2 is not healthy (it does not stay up);",
@@ -186,7 +194,7 @@ describe("a server may be replaced", () => {
 
   test("not while autopilot misses one that the engine does not know", async () => {
     servers({ "server-1": MISSING, "server-2": MISSING, "server-3": MISSING });
-    const { mayReplace } = await planRoll(owner);
+    const { mayReplace } = await planRoll(owner, [ENGINE]);
 
     await expect(mayReplace("server-1", "new")).rejects.toThrow(
       "  autopilot does not find every server healthy; npm run status shows them",
@@ -198,7 +206,7 @@ describe("a server may be replaced", () => {
     ["the majority is lost", "server-1", { "server-1": FRESH, "server-2": SICK, "server-3": SICK }],
   ])("soon where %s all the time", async (_, name, state) => {
     servers(state);
-    const { mayReplace } = await planRoll(owner);
+    const { mayReplace } = await planRoll(owner, [ENGINE]);
     const since = Date.now();
 
     await mayReplace(name, "new");
@@ -214,14 +222,14 @@ describe("a server may be replaced", () => {
       { "server-1": FRESH, "server-2": SICK, "server-3": FRESH },
       { "server-1": FRESH, "server-2": SICK, "server-3": SICK },
     );
-    const { mayReplace } = await planRoll(owner);
+    const { mayReplace } = await planRoll(owner, [ENGINE]);
 
     await expect(mayReplace("server-3", "new")).rejects.toThrow("server-3 is not replaced");
   });
 
   test("at once where it is the only one", async () => {
     servers({ "server-1": {} });
-    const { mayReplace } = await planRoll(owner);
+    const { mayReplace } = await planRoll(owner, [ENGINE]);
 
     await mayReplace("server-1", "new");
 

@@ -1,9 +1,19 @@
 import { Server, type ServerArgs } from "../../components/server";
-import { AGENT_TMPFS, agentEnvironment, agentHealth, HARDENED, labelsOf, owner, scripts } from "./fixtures";
+import {
+  AGENT_TMPFS,
+  agentEnvironment,
+  agentHealth,
+  HARDENED,
+  labelsOf,
+  onlyHost,
+  owner,
+  scripts,
+} from "./fixtures";
 import { create, mockPulumi, type Created } from "./mocks";
 
 const args: ServerArgs = {
   owner,
+  host: onlyHost,
   datacenter: "dc7",
   consulVersion: "1.22.3",
   mayReplace: () => Promise.resolve(),

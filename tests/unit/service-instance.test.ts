@@ -1,5 +1,5 @@
 import { ServiceInstance, type ServiceInstanceArgs } from "../../components/service-instance";
-import { credentials, datacenter, HARDENED, httpsDatacenter, labelsOf, owner, scripts } from "./fixtures";
+import { credentials, datacenter, HARDENED, httpsDatacenter, labelsOf, onePlatform, owner, scripts } from "./fixtures";
 import { create, mockPulumi, type Created } from "./mocks";
 
 const args = (name: string, change: Partial<ServiceInstanceArgs> = {}): ServiceInstanceArgs => ({
@@ -8,7 +8,7 @@ const args = (name: string, change: Partial<ServiceInstanceArgs> = {}): ServiceI
   service: "orders",
   imageId: "sha256:orders",
   port: 8080,
-  bindAddress: "127.0.0.1",
+  platform: onePlatform,
   tags: ["rpc"],
   meta: { protocol: "connect" },
   checks: [{ path: "/ready", intervalSeconds: 2, timeoutSeconds: 1 }],
@@ -128,7 +128,7 @@ describe("the container", () => {
   });
 
   test("publishes its port where it is told to", async () => {
-    const change = { hostPort: 18081, bindAddress: "192.0.2.7" };
+    const change = { publish: { external: 18081, address: "192.0.2.7" } };
     const { get } = await create(() => new ServiceInstance("open-1", args("open-1", change)));
 
     expect(get("docker.Container open-1").inputs["ports"]).toEqual([

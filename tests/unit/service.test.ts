@@ -1,6 +1,7 @@
 import * as pulumi from "@pulumi/pulumi";
 import { Service, type ServiceArgs } from "../../components/service";
-import { datacenter, existing, owner } from "./fixtures";
+import { singleEngine } from "../../components/platform";
+import { datacenter, existing, onePlatform, owner } from "./fixtures";
 import { create, mockPulumi, refused, valueOf, type Created } from "./mocks";
 
 const args = (name: string, change: Partial<ServiceArgs> = {}): ServiceArgs => ({
@@ -11,7 +12,7 @@ const args = (name: string, change: Partial<ServiceArgs> = {}): ServiceArgs => (
   instances: 2,
   port: 8080,
   hostPort: undefined,
-  bindAddress: "127.0.0.1",
+  platform: onePlatform,
   tags: ["rpc"],
   meta: { protocol: "connect" },
   checks: [{ path: "/ready", intervalSeconds: 2, timeoutSeconds: 1 }],
@@ -92,7 +93,7 @@ describe("the instances", () => {
   });
 
   test("publish on the host, each one port higher than the one before", async () => {
-    const change = { hostPort: 18080, bindAddress: "192.0.2.7" };
+    const change = { hostPort: 18080, platform: singleEngine("192.0.2.7") };
     const { component, get } = await create(() => new Service("shopfront", args("shopfront", change)));
 
     const ports = (name: string) => get(`docker.Container ${name}`).inputs["ports"];
@@ -102,7 +103,7 @@ describe("the instances", () => {
   });
 
   test("are reached at 127.0.0.1 when they listen on every address", async () => {
-    const change = { hostPort: 18080, bindAddress: "0.0.0.0", instances: 1 };
+    const change = { hostPort: 18080, platform: singleEngine("0.0.0.0"), instances: 1 };
     const { component } = await create(() => new Service("open", args("open", change)));
 
     expect(await valueOf(component.url)).toBe("http://127.0.0.1:18080");

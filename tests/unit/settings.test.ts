@@ -2,11 +2,11 @@ import { createPrivateKey } from "node:crypto";
 import * as pulumi from "@pulumi/pulumi";
 import fc from "fast-check";
 import { createAuthority, type KeyPair } from "../../components/certificates";
-import { claimedImages, claimedPorts, parseSettings, readSettings } from "../../settings";
+import { claimedImages, claimedPorts, enginesOf, parseSettings, readSettings } from "../../settings";
 
 const api = { name: "api", port: 8080 };
 const KEYS =
-  "datacenter, servers, clients, consulVersion, allowDowngrade, monitorVersion, nodeVersion, subnet, bindAddress, httpPort, dnsPort, https, apiNames, insecure, gossipKey, managementToken, caCertificate, caKey, serverCertificate, serverKey, apiCertificate, apiKey, serverMemoryMb, clientMemoryMb, monitorMemoryMb, logLevel, traceEndpoint, snapshots, services";
+  "datacenter, servers, hosts, clients, consulVersion, allowDowngrade, monitorVersion, nodeVersion, subnet, bindAddress, httpPort, dnsPort, https, apiNames, insecure, gossipKey, managementToken, caCertificate, caKey, serverCertificate, serverKey, apiCertificate, apiKey, serverMemoryMb, clientMemoryMb, monitorMemoryMb, logLevel, traceEndpoint, snapshots, services";
 const NAME = "lower-case letters, digits and inner dashes, at most 40";
 const SUBNET = "a private IPv4 network with 64 to 65536 addresses, as 10.87.0.0/24";
 const PORT = "a whole number from 1 to 65535";
@@ -32,6 +32,7 @@ test("an empty stack file gets every default", () => {
   expect(parse({})).toEqual({
     datacenter: "dc1",
     servers: 3,
+    hosts: [],
     clients: 2,
     allowDowngrade: false,
     consulVersion: "1.22.3",
@@ -113,7 +114,7 @@ test("a stack file that sets everything is taken as it is", () => {
     ],
   };
 
-  expect(parse(everything)).toEqual(everything);
+  expect(parse(everything)).toEqual({ ...everything, hosts: [] });
 });
 
 describe("one fault is named with its key, what is allowed and what it is", () => {
@@ -433,6 +434,121 @@ test("the public images are known with the settings that ask for them", () => {
     ["hashicorp/consul-esm:0.9.1", "consul-docker:monitorVersion"],
     ["node:24-slim", "consul-docker:nodeVersion"],
   ]);
+});
+
+describe("hosts", () => {
+  const SOCKET = "unix:///var/run/docker.sock";
+  const one = { name: "a", endpoint: SOCKET, address: "192.0.2.1", manager: true };
+  const two = { name: "b.example", endpoint: "ssh://admin@192.0.2.2", address: "192.0.2.2" };
+  const three = { name: "c", endpoint: "tcp://192.0.2.3:2376", certPath: "/certs", address: "192.0.2.3" };
+  const on = (...hosts: readonly object[]) => ({ hosts });
+
+  test("have a client agent each, and an API by HTTPS whose certificate is for all of them", () => {
+    const settings = parse({ ...on(one, two, three), apiNames: ["consul.example"] });
+
+    expect(settings.hosts).toEqual([
+      { ...one, drain: false },
+      { ...two, manager: false, drain: false },
+      { ...three, manager: false, drain: false },
+    ]);
+    expect(settings).toMatchObject({
+      clients: 3,
+      https: true,
+      apiNames: ["consul.example", "192.0.2.1", "192.0.2.2", "192.0.2.3"],
+    });
+    expect(parse({ ...on(one, two), clients: 5 }).clients).toBe(5);
+  });
+
+  test("are the engines that are asked; without them it is the one that the docker command talks to", () => {
+    expect(enginesOf(parse(on(one, two))).map(({ name, endpoint }) => [name, endpoint])).toEqual([
+      ["a", SOCKET],
+      ["b.example", "ssh://admin@192.0.2.2"],
+    ]);
+    expect(enginesOf(parse({ bindAddress: "0.0.0.0" }))).toEqual([{ address: "0.0.0.0" }]);
+  });
+
+  test("publish a service at the same port, each its own instance", () => {
+    const services = [
+      { ...api, hostPort: 9000 },
+      { name: "api-2", port: 8080, hostPort: 9001, instances: 1 },
+    ];
+    const settings = parse({ ...on(one, two), services: services.slice(0, 1) });
+
+    expect([...claimedPorts(settings).keys()]).toEqual([8500, 8600, 9000]);
+    expect(faultOf(() => parse({ ...on(one, two), services }))).toContain(
+      "services[1].instances must be left out where there are hosts and a hostPort: one runs on each host",
+    );
+  });
+
+  test.each<[string, Record<string, unknown>, string]>([
+    ["none at all", { hosts: "a" }, 'hosts must be a list of hosts, got "a"'],
+    [
+      "a name with a blank",
+      on({ ...one, name: "a b" }),
+      'hosts[0].name must be letters, digits and inner dots and dashes, at most 63, got "a b"',
+    ],
+    [
+      "an unknown key",
+      on({ ...one, role: "x" }),
+      "hosts[0].role is not a setting; there are name, endpoint, certPath, address, manager, drain",
+    ],
+    [
+      "a bare address",
+      on({ ...one, endpoint: "192.0.2.1" }),
+      'hosts[0].endpoint must be a Docker endpoint, as unix:///var/run/docker.sock, tcp://10.0.0.5:2376 or ssh://admin@10.0.0.5, got "192.0.2.1"',
+    ],
+    [
+      "loopback",
+      on({ ...one, address: "127.0.0.1" }),
+      'hosts[0].address must be an IPv4 address at which the other hosts reach it, got "127.0.0.1"',
+    ],
+    [
+      "every address",
+      on({ ...one, address: "0.0.0.0" }),
+      'hosts[0].address must be an IPv4 address at which the other hosts reach it, got "0.0.0.0"',
+    ],
+    ["one name twice", on(one, { ...two, name: "a" }), 'hosts[1].name must be unique, got "a" again'],
+    [
+      "one engine twice",
+      on(one, { ...two, endpoint: SOCKET }),
+      `hosts[1].endpoint must be unique, got "${SOCKET}" again`,
+    ],
+    [
+      "one address twice",
+      on(one, { ...two, address: "192.0.2.1" }),
+      'hosts[1].address must be unique, got "192.0.2.1" again',
+    ],
+    ["no manager", on(two), "hosts must have one host with manager: true, got none"],
+    [
+      "two managers",
+      on(one, { ...two, manager: true }),
+      "hosts must have one host with manager: true, got 2",
+    ],
+    [
+      "nothing but drained ones",
+      on({ ...one, drain: true }),
+      "hosts must have one host without drain: true, got none",
+    ],
+    [
+      "TCP without TLS",
+      on(one, { ...three, certPath: undefined }),
+      "hosts[1].certPath must be given with a tcp:// endpoint, and with no other",
+    ],
+    [
+      "certificates for a socket",
+      on({ ...one, certPath: "/certs" }),
+      "hosts[0].certPath must be given with a tcp:// endpoint, and with no other",
+    ],
+    [
+      "an address for all",
+      { ...on(one), bindAddress: "0.0.0.0" },
+      "bindAddress must be left out where there are hosts, each of which has an address",
+    ],
+    ["no security", { ...on(one), insecure: true }, "insecure must be false where there are hosts"],
+    ["plain HTTP", { ...on(one), https: false }, "https must be true where there are hosts"],
+  ])("are refused with %s", (_, raw, message) => {
+    expect(faultOf(() => parse(raw))).toBe(`the stack file has a fault:\n  consul-docker:${message}`);
+  });
 });
 
 describe("security", () => {

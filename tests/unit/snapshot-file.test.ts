@@ -16,6 +16,7 @@ jest.mock("node:child_process", () => {
   return { ...actual, spawn };
 });
 
+const IMAGE = { id: "image", engine: {} };
 let folder: string;
 const path = process.env["PATH"];
 
@@ -149,7 +150,7 @@ describe("inspecting", () => {
     const file = join(folder, "a.snap");
     await writeFile(file, "snapshot");
 
-    expect(await inspectSnapshot(file, "sha256:consul")).toBe(41);
+    expect(await inspectSnapshot(file, { id: "sha256:consul", engine: {} })).toBe(41);
     expect(await readFile(join(folder, "seen"), "utf8")).toBe("snapshot");
     expect(await readFile(join(folder, "args"), "utf8")).toBe(
       "run --rm -i --pull never --user 100:1000 --network none --cap-drop ALL --security-opt no-new-privileges --entrypoint sh sha256:consul -c cat >/tmp/snapshot && consul snapshot inspect -format=json /tmp/snapshot\n",
@@ -163,7 +164,7 @@ describe("inspecting", () => {
     const file = join(folder, "a.snap");
     await writeFile(file, "snap");
 
-    expect(await errorOf(inspectSnapshot(file, "image"))).toBe(
+    expect(await errorOf(inspectSnapshot(file, IMAGE))).toBe(
       `${file} is no whole snapshot (Error reading snapshot: unexpected EOF)`,
     );
   });
@@ -172,11 +173,11 @@ describe("inspecting", () => {
     await docker("echo 'docker: no such image' >&2; exit 125");
     await writeFile(join(folder, "a.snap"), "snap");
 
-    expect(await errorOf(inspectSnapshot(join(folder, "a.snap"), "image"))).toBe("docker: no such image");
+    expect(await errorOf(inspectSnapshot(join(folder, "a.snap"), IMAGE))).toBe("docker: no such image");
   });
 
   test("says that a file is not there", async () => {
-    expect(await errorOf(inspectSnapshot(join(folder, "a.snap"), "image"))).toBe(
+    expect(await errorOf(inspectSnapshot(join(folder, "a.snap"), IMAGE))).toBe(
       `${folder}/a.snap cannot be read: ENOENT`,
     );
   });

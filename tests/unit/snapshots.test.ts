@@ -1,10 +1,11 @@
 import { readFileSync } from "node:fs";
 import { Snapshots, type SnapshotsArgs } from "../../components/snapshots";
-import { credentials, datacenter, HARDENED, httpsDatacenter, labelsOf, owner } from "./fixtures";
+import { credentials, datacenter, HARDENED, httpsDatacenter, labelsOf, onlyHost, owner } from "./fixtures";
 import { create, mockPulumi, type Created } from "./mocks";
 
 const args = (name: string): SnapshotsArgs => ({
   owner,
+  host: onlyHost,
   imageId: "sha256:consul",
   datacenter: datacenter(name),
   intervalMinutes: 15,

@@ -1,0 +1,80 @@
+import type * as docker from "@pulumi/docker";
+import { labelList, physicalName, UNPRIVILEGED } from "./container";
+import { goDuration } from "./duration";
+import type { InstanceSpec } from "./platform";
+
+/** Arguments of the Swarm service that runs one instance, on any host but the drained ones. */
+export function serviceArgs(spec: InstanceSpec, drained: readonly string[]): docker.ServiceArgs {
+  const { owner, role, attachment, publish, host } = spec;
+  return {
+    name: physicalName(owner, attachment.alias),
+    labels: labelList(owner, role),
+    mode: { replicated: { replicas: 1 } },
+    taskSpec: {
+      containerSpec: {
+        image: spec.imageId,
+        hostname: attachment.alias,
+        user: spec.user,
+        readOnly: true,
+        capDrops: [...UNPRIVILEGED.capabilities.drops],
+        env: Object.fromEntries(spec.envs.map(variable)),
+        dnsConfig: { nameservers: [...spec.dns] },
+        labels: labelList(owner, role),
+        healthcheck: {
+          tests: ["CMD", ...spec.healthTest],
+          interval: duration(spec.healthIntervalSeconds),
+          timeout: "5s",
+          retries: 3,
+          // Swarm replaces what is not healthy; what starts may have to wait for others.
+          startPeriod: duration(spec.readyTimeoutSeconds),
+        },
+        mounts: [
+          { type: "tmpfs", target: "/tmp", tmpfsOptions: { sizeBytes: 16 * 1024 * 1024 } },
+          ...Object.entries(spec.volumes ?? {}).map(([target, { volumeName, readOnly }]) => ({
+            type: "volume",
+            target,
+            source: volumeName,
+            readOnly,
+          })),
+        ],
+        // As long the provider waits until a deleted service's container is gone, then fails: which takes longer than its stop.
+        stopGracePeriod: duration(2 * spec.stopTimeoutSeconds),
+      },
+      logDriver: { name: UNPRIVILEGED.logDriver, options: UNPRIVILEGED.logOpts },
+      networksAdvanceds: [{ id: attachment.networkId, aliases: [attachment.alias] }],
+      placement: {
+        constraints:
+          host === undefined ? drained.map((name) => `node.hostname!=${name}`) : [`node.hostname==${host}`],
+      },
+      resources: { limits: { memoryBytes: spec.memoryMb * 1024 * 1024 } },
+      // Without a window of its own, the provider's default differs for ever.
+      restartPolicy: { condition: "any", delay: "1s", window: "0s" },
+    },
+    endpointSpec: {
+      // By the container's own address: neither virtual addresses nor the routing mesh stand between.
+      mode: "dnsrr",
+      ports:
+        publish === undefined
+          ? []
+          : [
+              {
+                targetPort: publish.internal,
+                publishedPort: publish.external,
+                publishMode: "host",
+                protocol: "tcp",
+              },
+            ],
+    },
+    convergeConfig: { delay: "1s", timeout: goDuration(spec.readyTimeoutSeconds) },
+  };
+}
+
+/** As the provider reads durations of services back: without minutes and seconds that are none. */
+function duration(seconds: number): string {
+  return goDuration(seconds).replace(/m0s$/, "m").replace(/h0m$/, "h");
+}
+
+function variable(text: string): [name: string, value: string] {
+  const at = text.indexOf("=");
+  return [text.slice(0, at), text.slice(at + 1)];
+}

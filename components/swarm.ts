@@ -1,0 +1,72 @@
+import * as docker from "@pulumi/docker";
+import { through, type Host } from "./host";
+import type { Platform } from "./platform";
+import { serviceArgs } from "./swarm-service";
+
+/** One node of the Swarm. */
+export interface SwarmHost {
+  /** Name of the node. */
+  readonly name: string;
+  /** Where its engine listens. */
+  readonly endpoint: string;
+  /** Folder with the files for TLS. @default none */
+  readonly certPath?: string | undefined;
+  /** Address that published ports listen on. */
+  readonly address: string;
+  /** Whether networks and services are created through it. */
+  readonly manager: boolean;
+  /** Whether nothing may run there. */
+  readonly drain: boolean;
+}
+
+/**
+ * Several hosts in one Docker Swarm, one of them the manager. Agents stay containers, each on the host that its number
+ * gives; Swarm places the instances of services, and moves those of a lost host elsewhere.
+ */
+export function swarm(nodes: readonly SwarmHost[]): Platform {
+  const engine = (name: string, { endpoint, certPath }: SwarmHost) =>
+    new docker.Provider(name, { host: endpoint, ...(certPath === undefined ? {} : { certPath }) });
+  // Of its own, not the host's: when another one becomes the manager, nothing is replaced. No host has such a name.
+  const provider = nodes.filter(({ manager }) => manager).map((node) => engine("swarm_manager", node))[0];
+  const hosts = nodes.map((node): Seat => ({
+    drain: node.drain,
+    host: { name: node.name, address: node.address, provider: engine(node.name, node) },
+  }));
+  const drained = nodes.filter(({ drain }) => drain).map(({ name }) => name);
+  return {
+    // A drained one, too: what Swarm has run there holds on to its credentials for a time.
+    hosts: hosts.map(({ host }) => host),
+    networkDriver: "overlay",
+    provider,
+    prebuilt: true,
+    place: (count) => spread(count, hosts),
+    plan: ({ instances, hostPort }) =>
+      hostPort === undefined
+        ? Array.from({ length: instances }, (_, index) => ({ number: index + 1 }))
+        : nodes.flatMap(({ name, address, drain }, index) =>
+            drain ? [] : [{ number: index + 1, host: name, publish: { external: hostPort, address } }],
+          ),
+    run: (name, spec, options) =>
+      new docker.Service(name, serviceArgs(spec, drained), { ...options, ...through({ provider }) }),
+  };
+}
+
+/** A host, and whether it is to have nothing. */
+interface Seat {
+  readonly drain: boolean;
+  readonly host: Host;
+}
+
+/** One after the other. What a drained host would have goes where there is least, so that all others stay where they are. */
+function spread(count: number, seats: readonly Seat[]): Host[] {
+  const turns = Array.from({ length: count }, (_, index) => seats[index % seats.length]);
+  const placed = turns.map((seat) => (seat?.drain === false ? seat.host : undefined));
+  const open = seats.flatMap(({ drain, host }) => (drain ? [] : [host]));
+  const load = new Map(open.map((host) => [host, placed.filter((one) => one === host).length]));
+  return placed.map((host) => {
+    if (host !== undefined) return host;
+    const [[least]] = [...load].sort(([, a], [, b]) => a - b) as [[Host, number]];
+    load.set(least, (load.get(least) ?? 0) + 1);
+    return least;
+  });
+}

@@ -2,7 +2,7 @@ import { mkdirSync, writeFileSync } from "node:fs";
 import { setTimeout as sleep } from "node:timers/promises";
 import { ConsulApi } from "../../scripts/consul-api";
 import { isHealthy, readDatacenter } from "../../scripts/datacenter";
-import { expectSuccess } from "../integration/command";
+import { docker, expectSuccess } from "../integration/command";
 import { checks } from "../integration/consul";
 import { eventually } from "../integration/eventually";
 import { products } from "../integration/gateway";
@@ -38,12 +38,17 @@ const SETTINGS = {
   ],
 };
 
+// Another image, which this machine's engine alone has.
+const NEXT = "hashicorp/consul:1.22.3-next";
+const UPGRADE = { consulVersion: "1.22.3-next", logLevel: "warn" };
+
 const lab = new Lab();
 const reports: Report[] = [];
 let stack: TestStack;
 let outputs: Outputs;
 
 beforeAll(async () => {
+  await makeNext();
   await lab.boot(3);
   stack = await TestStack.create("cdh");
   await stack.configure(SETTINGS);
@@ -55,7 +60,15 @@ beforeAll(async () => {
 afterAll(async () => {
   await stack.remove();
   await lab.remove();
+  await docker("image", "rm", NEXT);
 });
+
+/** The same program in another image. */
+async function makeNext(): Promise<void> {
+  const container = await docker("create", "hashicorp/consul:1.22.3");
+  await docker("commit", "--change", "LABEL next=true", container, NEXT);
+  await docker("rm", container);
+}
 
 /** Consul as the client agent on a host shows it. */
 function consulAt(number: number, timeoutMs = 10_000): ConsulApi {
@@ -264,12 +277,12 @@ test("a host that is lost with its disk is replaced by an empty one of its name"
   expectSuccess(await stack.previewExpectingNoChanges());
 });
 
-test("a change rolls over the hosts, and no majority, no write and no call is lost", async () => {
+test("an upgrade rolls over the hosts, and no majority, no write and no call is lost", async () => {
   const containers = () => Promise.all([1, 2, 3].map((number) => lab.docker(number, "ps", "-q")));
   const before = (await containers()).flatMap((ids) => ids.split("\n"));
   // Each host's gateway is away for a moment, as nothing else may have its port.
-  await underWay("another log level for all", [gatewayAt(1), gatewayAt(3)], async () => {
-    await stack.configure({ ...SETTINGS, logLevel: "warn" });
+  await underWay("another Consul image and log level", [gatewayAt(1), gatewayAt(3)], async () => {
+    await stack.configure({ ...SETTINGS, ...UPGRADE });
     expectSuccess(await stack.up());
     await eventually(expectFullHealth, 120);
   });
@@ -277,13 +290,18 @@ test("a change rolls over the hosts, and no majority, no write and no call is lo
   const after = (await containers()).flatMap((ids) => ids.split("\n"));
   expect(after).toHaveLength(before.length);
   expect(after.filter((id) => before.includes(id))).toEqual([]);
+  const next = await docker("image", "inspect", "-f", "{{.Id}}", NEXT);
+  for (const number of [1, 2, 3]) {
+    const server = `consul-docker-${stack.name}-server-${number}`;
+    expect(await lab.docker(number, "inspect", "-f", "{{.Image}}", server)).toBe(next);
+  }
 });
 
 test("a host is added and another one drained by the stack file alone", async () => {
   await lab.grow(4);
   const hosts = [host(1), host(2, { drain: true }), host(3), host(4)];
   await underWay("one host added, one drained", [gatewayAt(1), gatewayAt(3)], async () => {
-    await stack.configure({ ...SETTINGS, hosts, logLevel: "warn" });
+    await stack.configure({ ...SETTINGS, ...UPGRADE, hosts });
     expectSuccess(await stack.up());
     await eventually(expectFullHealth, 120);
   });

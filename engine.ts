@@ -48,7 +48,7 @@ export interface Container {
 export async function inspectAll<T>(engine: Endpoint, kind: string, list: readonly string[]): Promise<T[]> {
   try {
     const ids = (await docker(list, engine)).split("\n").filter(Boolean);
-    return ids.length === 0 ? [] : (JSON.parse(await docker([kind, "inspect", ...ids], engine)) as T[]);
+    return ids.length === 0 ? [] : (JSON.parse(await inspect(kind, ids, engine)) as T[]);
   } catch (error) {
     throw fault(
       engine.name === undefined
@@ -56,6 +56,15 @@ export async function inspectAll<T>(engine: Endpoint, kind: string, list: readon
         : `the Docker Engine of ${engine.name} does not answer (${reason(error)}); start it, or correct its endpoint in consul-docker:hosts`,
     );
   }
+}
+
+/** What is gone since it was listed, as Swarm's containers come and go, is left out. */
+function inspect(kind: string, ids: readonly string[], engine: Endpoint): Promise<string> {
+  return docker([kind, "inspect", ...ids], engine).catch((error: unknown) => {
+    const { stdout = "", stderr = "" } = error as { stdout?: string; stderr?: string };
+    if (/^(Error( response from daemon)?: No such container: \w+\s*)+$/.test(stderr)) return stdout;
+    throw error;
+  });
 }
 
 /** Standard output of a Docker command. */

@@ -24,5 +24,6 @@ export default {
     },
     { ...shared, displayName: "integration", testMatch: ["<rootDir>/tests/integration/**/*.test.ts"] },
     { ...shared, displayName: "faults", testMatch: ["<rootDir>/tests/faults/**/*.test.ts"] },
+    { ...shared, displayName: "hosts", testMatch: ["<rootDir>/tests/hosts/**/*.test.ts"] },
   ],
 };

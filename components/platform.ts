@@ -21,6 +21,8 @@ export interface InstanceSpec extends ContainerSpec {
   readonly dns: readonly string[];
   /** Its port on the host. @default none */
   readonly publish?: PublishedPort | undefined;
+  /** Names of the hosts that it is kept from. @default none */
+  readonly avoid?: readonly string[] | undefined;
 }
 
 /** How many instances a service is to have, and where it is published. */
@@ -39,6 +41,8 @@ export interface PlannedInstance {
   readonly publish?: Omit<PublishedPort, "internal">;
   /** Name of the host that it may not leave. @default any */
   readonly host?: string;
+  /** Names of the hosts that it is kept from. @default none */
+  readonly avoid?: readonly string[];
 }
 
 /** What the datacenter runs on: all that differs between one engine and several lies behind this. */
@@ -73,8 +77,9 @@ export function singleEngine(bindAddress: string): Platform {
         number: index + 1,
         ...(hostPort === undefined ? {} : { publish: { external: hostPort + index, address: bindAddress } }),
       })),
-    run: (name, { envs, dns, publish, ...spec }, options) =>
-      new docker.Container(
+    run: (name, spec, options) => {
+      const { envs, dns, publish } = spec;
+      return new docker.Container(
         name,
         {
           ...containerArgs(spec),
@@ -93,6 +98,7 @@ export function singleEngine(bindAddress: string): Platform {
                 ],
         },
         containerOptions(options),
-      ),
+      );
+    },
   };
 }

@@ -50,15 +50,11 @@ export interface InstanceArgs {
 }
 
 /** What one instance needs from the rest of the stack. */
-export interface ServiceInstanceArgs extends InstanceArgs {
+export interface ServiceInstanceArgs extends InstanceArgs, Omit<PlannedInstance, "number"> {
   /** Name of the service in Consul. */
   readonly service: string;
   /** ID of the service's image, or its name. */
   readonly imageId: pulumi.Input<string>;
-  /** Its port on the host, and the address there. @default none */
-  readonly publish?: PlannedInstance["publish"] | undefined;
-  /** Name of the host that it may not leave. @default any */
-  readonly host?: string | undefined;
 }
 
 /** One running copy of a service: its container, and its registration on a node of its own. */
@@ -87,6 +83,7 @@ export class ServiceInstance extends pulumi.ComponentResource {
         stopTimeoutSeconds: 15,
         volumes: credentialVolumes(credentials),
         host: args.host,
+        avoid: args.avoid,
         dns: [...datacenter.dnsServers],
         envs: [
           `CONSUL_HTTP_ADDRS=${datacenter.agentUrls.join(",")}`,

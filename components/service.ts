@@ -69,7 +69,7 @@ export class Service extends pulumi.ComponentResource {
     // One after the other, each healthy before the next: a change then never takes two instances at a time.
     const instances: ServiceInstance[] = [];
     const planned = platform.plan(args);
-    for (const { number, host, publish } of planned) {
+    for (const { number, ...placement } of planned) {
       const instance = `${name}-${number}`;
       const before = args.inTurn(instance, instances.slice(-1));
       instances.push(
@@ -79,8 +79,7 @@ export class Service extends pulumi.ComponentResource {
             ...args,
             service: name,
             imageId,
-            host,
-            publish,
+            ...placement,
           },
           { parent: this, dependsOn: before.map(({ container }) => container) },
         ),

@@ -3,9 +3,9 @@ import { labelList, physicalName, UNPRIVILEGED } from "./container";
 import { goDuration } from "./duration";
 import type { InstanceSpec } from "./platform";
 
-/** Arguments of the Swarm service that runs one instance, on any host but the drained ones. */
-export function serviceArgs(spec: InstanceSpec, drained: readonly string[]): docker.ServiceArgs {
-  const { owner, role, attachment, publish, host } = spec;
+/** Arguments of the Swarm service that runs one instance. */
+export function serviceArgs(spec: InstanceSpec): docker.ServiceArgs {
+  const { owner, role, attachment, publish, host, avoid = [] } = spec;
   return {
     name: physicalName(owner, attachment.alias),
     labels: labelList(owner, role),
@@ -43,8 +43,10 @@ export function serviceArgs(spec: InstanceSpec, drained: readonly string[]): doc
       logDriver: { name: UNPRIVILEGED.logDriver, options: UNPRIVILEGED.logOpts },
       networksAdvanceds: [{ id: attachment.networkId, aliases: [attachment.alias] }],
       placement: {
-        constraints:
-          host === undefined ? drained.map((name) => `node.hostname!=${name}`) : [`node.hostname==${host}`],
+        constraints: [
+          ...(host === undefined ? [] : [`node.hostname==${host}`]),
+          ...avoid.map((name) => `node.hostname!=${name}`),
+        ],
       },
       resources: { limits: { memoryBytes: spec.memoryMb * 1024 * 1024 } },
       // Without a window of its own, the provider's default differs for ever.
@@ -65,7 +67,11 @@ export function serviceArgs(spec: InstanceSpec, drained: readonly string[]): doc
               },
             ],
     },
-    convergeConfig: { delay: "1s", timeout: goDuration(spec.readyTimeoutSeconds) },
+    // A changed one has to end first.
+    convergeConfig: {
+      delay: "1s",
+      timeout: goDuration(2 * spec.stopTimeoutSeconds + spec.readyTimeoutSeconds),
+    },
   };
 }
 

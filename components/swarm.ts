@@ -33,6 +33,7 @@ export function swarm(nodes: readonly SwarmHost[]): Platform {
     host: { name: node.name, address: node.address, provider: engine(node.name, node) },
   }));
   const drained = nodes.filter(({ drain }) => drain).map(({ name }) => name);
+  const open = nodes.filter(({ drain }) => !drain).map(({ name }) => name);
   return {
     // A drained one, too: what Swarm has run there holds on to its credentials for a time.
     hosts: hosts.map(({ host }) => host),
@@ -42,12 +43,15 @@ export function swarm(nodes: readonly SwarmHost[]): Platform {
     place: (count) => spread(count, hosts),
     plan: ({ instances, hostPort }) =>
       hostPort === undefined
-        ? Array.from({ length: instances }, (_, index) => ({ number: index + 1 }))
+        ? Array.from({ length: instances }, (_, index) => ({
+            number: index + 1,
+            avoid: [...drained, ...apart(index, instances, open)],
+          }))
         : nodes.flatMap(({ name, address, drain }, index) =>
             drain ? [] : [{ number: index + 1, host: name, publish: { external: hostPort, address } }],
           ),
     run: (name, spec, options) =>
-      new docker.Service(name, serviceArgs(spec, drained), { ...options, ...through({ provider }) }),
+      new docker.Service(name, serviceArgs(spec), { ...options, ...through({ provider }) }),
   };
 }
 
@@ -69,4 +73,14 @@ function spread(count: number, seats: readonly Seat[]): Host[] {
     load.set(least, (load.get(least) ?? 0) + 1);
     return least;
   });
+}
+
+/**
+ * The hosts that an instance is kept from so that no single one may ever have all of a service: Swarm places each of its
+ * services by itself, and these belong together. With as many instances as hosts, each may be on all hosts but one.
+ */
+function apart(index: number, instances: number, hosts: readonly string[]): string[] {
+  return instances === 1 || hosts.length === 1
+    ? []
+    : hosts.filter((_, position) => position % instances === index);
 }

@@ -2,13 +2,13 @@ import { existsSync, mkdirSync, mkdtempSync, readFileSync, writeFileSync } from 
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
-import { table } from "../../bench/report";
 import { ConsulApi } from "../../scripts/consul-api";
 import { isHealthy, readDatacenter } from "../../scripts/datacenter";
 import { docker, dockerLines, expectSuccess, run, signal } from "../integration/command";
 import { checks } from "../integration/consul";
 import { eventually } from "../integration/eventually";
 import { Load, type LoadReport } from "../integration/load";
+import { summary, type Report } from "../integration/report";
 import { servicesAt, TEST_STACK, TestStack, type Outputs } from "../integration/test-stack";
 import { Writer, type WriterReport } from "../integration/writer";
 
@@ -31,14 +31,6 @@ const SETTINGS = {
   serverMemoryMb: 512,
   services: servicesAt(19091),
 };
-
-/** What a writer and a caller saw of one fault. */
-interface Report {
-  readonly name: string;
-  readonly writes: WriterReport;
-  readonly calls: LoadReport;
-  readonly seconds: number;
-}
 
 let stack: TestStack;
 let outputs: Outputs;
@@ -130,7 +122,7 @@ async function underWay(name: string, fault: () => Promise<void>): Promise<Repor
   const report = { name, writes, calls, seconds };
   reports.push(report);
   mkdirSync("artifacts", { recursive: true });
-  writeFileSync("artifacts/day-two.md", `${summary()}\n`);
+  writeFileSync("artifacts/day-two.md", `${summary(reports)}\n`);
   writeFileSync(`artifacts/day-two-${reports.length}.json`, JSON.stringify(report, undefined, 1));
   expect(writes).toMatchObject({ lost: [], failures: [] });
   expect(writes.acknowledged).toBeGreaterThan(20);
@@ -393,31 +385,3 @@ describe("a reboot", () => {
 });
 
 /** One line for each fault: what a writer and a caller saw of it. */
-function summary(): string {
-  return table(
-    [
-      "what",
-      "writes acknowledged",
-      "lost",
-      "failed",
-      "asked again",
-      "longest gap, ms",
-      "gateway calls",
-      "failed",
-      "to full health, s",
-    ],
-    reports.map(({ name, writes, calls, seconds }) => [
-      name,
-      ...[
-        writes.acknowledged,
-        writes.lost.length,
-        writes.failures.length,
-        writes.askedAgain.length,
-        writes.longestGapMs,
-        calls.calls,
-        calls.failed,
-        Math.round(seconds),
-      ].map(String),
-    ]),
-  );
-}

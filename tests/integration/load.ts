@@ -13,7 +13,10 @@ export interface LoadReport {
   readonly max: number;
 }
 
-/** Calls the gateway so many times a second, whether the calls before have been answered or not. */
+/**
+ * Calls the gateway so many times a second, whether the calls before have been answered or not; of several gateways,
+ * the next one where one fails.
+ */
 export class Load {
   readonly #latencies: number[] = [];
   readonly #failures = new Map<string, number[]>();
@@ -21,9 +24,10 @@ export class Load {
   readonly #open = new Set<Promise<void>>();
   readonly #timer: NodeJS.Timeout;
 
-  constructor(gatewayUrl: string, perSecond: number) {
+  constructor(gatewayUrl: string | readonly [string, ...string[]], perSecond: number) {
+    const gateways = typeof gatewayUrl === "string" ? ([gatewayUrl] as const) : gatewayUrl;
     this.#timer = setInterval(() => {
-      const call = this.#call(gatewayUrl);
+      const call = this.#call(gateways);
       this.#open.add(call);
       void call.finally(() => this.#open.delete(call));
     }, 1_000 / perSecond);
@@ -43,9 +47,13 @@ export class Load {
     return { calls: sorted.length, failed, failures, p50: at(0.5), p99: at(0.99), max: at(1) };
   }
 
-  async #call(gatewayUrl: string): Promise<void> {
+  async #call([first, ...others]: readonly [string, ...string[]]): Promise<void> {
     const startedAt = performance.now();
-    await products(gatewayUrl).catch((error: unknown) => {
+    const answer = others.reduce<Promise<unknown>>(
+      (before, next) => before.catch(() => products(next)),
+      products(first),
+    );
+    await answer.catch((error: unknown) => {
       const seconds = this.#failures.get(String(error)) ?? [];
       this.#failures.set(String(error), [...seconds, (startedAt - this.#startedAt) / 1_000]);
     });

@@ -39,7 +39,7 @@ const claim: Claim = {
 };
 
 /** What `docker ARGUMENTS` prints; `error` instead makes it fail. */
-type Script = Readonly<Record<string, string | { readonly error: string }>>;
+type Script = Readonly<Record<string, string | { readonly error: string; readonly output?: string }>>;
 
 const IDLE: Script = { "network ls -q": "", "ps -a -q": "" };
 
@@ -67,7 +67,7 @@ async function docker(script: Script): Promise<void> {
   const cases = Object.entries(script).map(([args, answer]) =>
     typeof answer === "string"
       ? `'${args}') cat <<'END'\n${answer}\nEND\n;;`
-      : `'${args}') cat >&2 <<'END'\n${answer.error}\nEND\nexit 1 ;;`,
+      : `'${args}') echo '${answer.output ?? ""}'; cat >&2 <<'END'\n${answer.error}\nEND\nexit 1 ;;`,
   );
   const text = `#!/bin/sh\ncase "$*" in\n${cases.join("\n")}\n*) echo "unplanned: docker $*" >&2; exit 1 ;;\nesac\n`;
   await writeFile(join(bin, "docker"), text);
@@ -349,6 +349,22 @@ describe("a running datacenter", () => {
 
     await expect(preflight(claim)).resolves.toBeUndefined();
   });
+});
+
+test("a container that ends while it is asked for is none", async () => {
+  const port = await freePort();
+  await docker({
+    ...IDLE,
+    "ps -a -q": "c1\nc2",
+    "container inspect c1 c2": {
+      output: JSON.stringify([container("theirs", port)]),
+      error: "Error response from daemon: No such container: c2",
+    },
+  });
+
+  expect(await faultOf({ ports: new Map([[port, "consul-docker:httpPort"]]) })).toBe(
+    `this host cannot take the stack:\n  port ${port} of 127.0.0.1 is in use by the container theirs; set consul-docker:httpPort to a free one`,
+  );
 });
 
 describe("several hosts", () => {

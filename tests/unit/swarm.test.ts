@@ -100,7 +100,40 @@ describe("placement", () => {
 
 describe("the instances of a service", () => {
   test("are as many as are asked for, wherever Swarm puts them", () => {
-    expect(three.component.plan({ instances: 2 })).toEqual([{ number: 1 }, { number: 2 }]);
+    expect(three.component.plan({ instances: 1 })).toEqual([{ number: 1, avoid: [] }]);
+    expect(three.component.plan({ instances: 3 }).map(({ number }) => number)).toEqual([1, 2, 3]);
+  });
+
+  test("are kept apart, so that no host may have all of them, and each has a host", async () => {
+    let run = 0;
+    await fc.assert(
+      fc.asyncProperty(
+        fc.array(fc.boolean(), { minLength: 2, maxLength: 6 }).filter((drains) => drains.includes(false)),
+        fc.integer({ min: 1, max: 8 }),
+        async (drains, instances) => {
+          run += 1;
+          const nodes = drains.map((drain, index) =>
+            node(`q${run}-${index}`, { drain, manager: index === 0 }),
+          );
+          const { component } = await create(() => swarm(nodes));
+          const allowed = component
+            .plan({ instances })
+            .map(({ avoid = [] }) => nodes.map(({ name }) => name).filter((name) => !avoid.includes(name)));
+          const open = nodes.filter(({ drain }) => !drain).map(({ name }) => name);
+
+          for (const hosts of allowed) {
+            expect(hosts).not.toEqual([]);
+            expect(open).toEqual(expect.arrayContaining(hosts));
+          }
+          const together = open.filter((name) => allowed.every((hosts) => hosts.includes(name)));
+          expect(together).toEqual(instances === 1 || open.length === 1 ? open : []);
+          // With as many as hosts, a lost host leaves each of them another one.
+          if (open.length > 2 && instances >= open.length)
+            for (const hosts of allowed) expect(hosts.length).toBeGreaterThan(1);
+        },
+      ),
+      { numRuns: 40 },
+    );
   });
 
   test("are one on each host in use where they publish, all at the same port", async () => {
@@ -157,11 +190,11 @@ describe("the instances of a service", () => {
         restartPolicy: { condition: "any", delay: "1s", window: "0s" },
       },
       endpointSpec: { mode: "dnsrr", ports: [] },
-      convergeConfig: { delay: "1s", timeout: "1m0s" },
+      convergeConfig: { delay: "1s", timeout: "1m30s" },
     });
   });
 
-  test("publish at their host's port and may not leave it, or stay off the drained hosts", async () => {
+  test("publish at their host's port and may not leave it, or stay off other hosts", async () => {
     const platform = (await create(() => swarm([node("f1", { manager: true }), node("f2", { drain: true })])))
       .component;
     const { get } = await create(() => [
@@ -174,7 +207,7 @@ describe("the instances of a service", () => {
         },
         {},
       ),
-      platform.run("free-1", instance("free-1"), {}),
+      platform.run("free-1", { ...instance("free-1"), avoid: ["f2"] }, {}),
     ]);
 
     expect(get("docker.Service gate-1").inputs).toMatchObject({

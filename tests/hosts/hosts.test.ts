@@ -1,0 +1,344 @@
+import { mkdirSync, writeFileSync } from "node:fs";
+import { setTimeout as sleep } from "node:timers/promises";
+import { ConsulApi } from "../../scripts/consul-api";
+import { isHealthy, readDatacenter } from "../../scripts/datacenter";
+import { docker, expectSuccess } from "../integration/command";
+import { checks } from "../integration/consul";
+import { eventually } from "../integration/eventually";
+import { products } from "../integration/gateway";
+import { Load, type LoadReport } from "../integration/load";
+import { summary, type Report } from "../integration/report";
+import { TestStack, type Outputs } from "../integration/test-stack";
+import { Writer, type WriterReport } from "../integration/writer";
+import { address, endpoint, Lab } from "./lab";
+
+// The same stack across hosts that lose their power and their network, are added and drained. One test goes on where
+// the one before has stopped.
+jest.setTimeout(600_000);
+
+const HTTP = 19550;
+const GATEWAY = 19130;
+const host = (number: number, change: object = {}) => ({
+  name: `host${number}`,
+  endpoint: endpoint(number),
+  address: address(number),
+  manager: number === 1,
+  ...change,
+});
+const SETTINGS = {
+  datacenter: "hosts",
+  subnet: "10.99.0.0/24",
+  httpPort: HTTP,
+  dnsPort: 19650,
+  hosts: [host(1), host(2), host(3)],
+  services: [
+    { name: "gateway", port: 8080, hostPort: GATEWAY, discovers: ["catalog"] },
+    { name: "catalog", port: 8080, instances: 3, discovers: ["pricing"] },
+    { name: "pricing", port: 8080, instances: 3, config: { currency: "EUR", discountPercent: 0 } },
+  ],
+};
+
+// Another image, which this machine's engine alone has.
+const NEXT = "hashicorp/consul:1.22.3-next";
+const UPGRADE = { consulVersion: "1.22.3-next", logLevel: "warn" };
+
+const lab = new Lab();
+const reports: Report[] = [];
+let stack: TestStack;
+let outputs: Outputs;
+
+beforeAll(async () => {
+  await makeNext();
+  await lab.boot(3);
+  stack = await TestStack.create("cdh");
+  await stack.configure(SETTINGS);
+  expectSuccess(await stack.up());
+  outputs = await stack.outputs();
+  await eventually(expectFullHealth, 90);
+});
+
+afterAll(async () => {
+  await stack.remove();
+  await lab.remove();
+  await docker("image", "rm", NEXT);
+});
+
+/** The same program in another image. */
+async function makeNext(): Promise<void> {
+  const container = await docker("create", "hashicorp/consul:1.22.3");
+  await docker("commit", "--change", "LABEL next=true", container, NEXT);
+  await docker("rm", container);
+}
+
+/** Consul as the client agent on a host shows it. */
+function consulAt(number: number, timeoutMs = 10_000): ConsulApi {
+  return new ConsulApi({ ...outputs, httpApiUrl: `https://${address(number)}:${HTTP}`, timeoutMs });
+}
+
+const gatewayAt = (number: number) => `http://${address(number)}:${GATEWAY}`;
+
+/** A leader, three voters, and every member and every check fine. */
+async function expectFullHealth(): Promise<void> {
+  const consul = consulAt(1);
+  const [autopilot, all, datacenter] = await Promise.all([
+    consul.get<{ Healthy: boolean; Voters: string[] }>("operator/autopilot/state"),
+    checks(consul),
+    readDatacenter(consul),
+  ]);
+  expect(all.filter(({ Status }) => Status !== "passing")).toEqual([]);
+  expect(isHealthy(datacenter)).toBe(true);
+  expect(autopilot.Healthy).toBe(true);
+  expect(autopilot.Voters).toHaveLength(3);
+}
+
+/** The nodes with a check that does not pass. */
+async function failing(): Promise<string[]> {
+  const all = await checks(consulAt(1));
+  return [...new Set(all.flatMap(({ Node, Status }) => (Status === "passing" ? [] : [Node])))].sort();
+}
+
+/** What of the stack runs on a host: containers by their host names. */
+async function running(number: number): Promise<string[]> {
+  const ids = await lab.docker(number, "ps", "-q", "--filter", `label=consul-docker.stack=${stack.name}`);
+  if (ids === "") return [];
+  const names = await lab.docker(number, "inspect", "-f", "{{.Config.Hostname}}", ...ids.split("\n"));
+  return names.split("\n").sort();
+}
+
+/** Where servers and the like run: host numbers, by their names. */
+async function whereabouts(hosts: readonly number[], pattern: RegExp): Promise<Record<string, number>> {
+  const all = await Promise.all(
+    hosts.map(async (number) =>
+      (await running(number)).filter((name) => pattern.test(name)).map((name) => [name, number] as const),
+    ),
+  );
+  return Object.fromEntries(all.flat().sort(([a], [b]) => (a < b ? -1 : 1)));
+}
+
+/** All instances of each service run on these hosts, and on more than one. */
+async function expectApart(hosts: readonly number[]): Promise<void> {
+  for (const service of ["catalog", "pricing"]) {
+    const found = Object.values(await whereabouts(hosts, new RegExp(`^${service}-`)));
+    expect(found).toHaveLength(3);
+    expect(new Set(found).size).toBeGreaterThan(1);
+  }
+}
+
+/** The number of the host on which the leader is. */
+async function leaderHost(hosts: readonly number[]): Promise<number> {
+  const { members } = await readDatacenter(consulAt(1));
+  const leader = members.find((member) => member.leader)?.name ?? "nobody";
+  const found = (await whereabouts(hosts, /^server-/))[leader];
+  if (found === undefined) throw new Error(`${leader} leads, which runs nowhere`);
+  return found;
+}
+
+/**
+ * Runs `fault` under a writer and a caller of these gateways; no acknowledged write may be lost, no write given up, and
+ * no call may fail.
+ */
+async function underWay(
+  name: string,
+  gateways: readonly [string, ...string[]],
+  fault: () => Promise<void>,
+): Promise<Report> {
+  const writer = new Writer([consulAt(1, 2_000), consulAt(3, 2_000)], "hosts", 30_000);
+  const load = new Load(gateways, 20);
+  let seconds = 0;
+  let writes: WriterReport | undefined;
+  let calls: LoadReport | undefined;
+  try {
+    await sleep(1_000);
+    const startedAt = performance.now();
+    await fault();
+    seconds = (performance.now() - startedAt) / 1_000;
+    await sleep(1_000);
+  } finally {
+    calls = await load.stop();
+    writes = await eventually(() => writer.stop(), 60);
+  }
+  const report = { name, seconds, writes, calls };
+  reports.push(report);
+  mkdirSync("artifacts", { recursive: true });
+  writeFileSync("artifacts/hosts.md", `${summary(reports)}\n`);
+  writeFileSync("artifacts/hosts.json", JSON.stringify(reports, undefined, 1));
+  expect(writes).toMatchObject({ lost: [], failures: [] });
+  expect(writes.acknowledged).toBeGreaterThan(20);
+  expect(calls.failures).toEqual([]);
+  return report;
+}
+
+test("each host has a server, a client agent and a gateway, and the monitors are on two of them", async () => {
+  expect(await whereabouts([1, 2, 3], /^(server|client|monitor|gateway)-/)).toEqual({
+    "client-1": 1,
+    "client-2": 2,
+    "client-3": 3,
+    "gateway-1": 1,
+    "gateway-2": 2,
+    "gateway-3": 3,
+    "monitor-1": 1,
+    "monitor-2": 2,
+    "server-1": 1,
+    "server-2": 2,
+    "server-3": 3,
+  });
+  for (const number of [1, 2, 3]) {
+    expect((await products(gatewayAt(number))).servedBy.gateway).toBe(`gateway-${number}`);
+    expect((await readDatacenter(consulAt(number))).members).toHaveLength(6);
+  }
+});
+
+test("no host has all instances of a service", () => expectApart([1, 2, 3]));
+
+test("a container reaches those on other hosts by their names", async () => {
+  for (const number of [1, 2, 3]) {
+    for (const instance of ["catalog-1", "catalog-2", "catalog-3", "gateway-1", "gateway-2", "gateway-3"]) {
+      const client = `consul-docker-${stack.name}-client-${number}`;
+      const get = ["exec", client, "timeout", "5", "wget", "-q", "-O", "-", `http://${instance}:8080/ready`];
+      expect(await lab.docker(number, ...get)).toBe('{"status":"ready"}');
+    }
+  }
+});
+
+test("nothing differs at a second preview, nor after a look at what is there", async () => {
+  expectSuccess(await stack.previewExpectingNoChanges());
+  expectSuccess(await stack.refresh());
+  expectSuccess(await stack.previewExpectingNoChanges());
+});
+
+test("the leader's host loses its power: others lead and serve, its instances move, and it comes back by itself", async () => {
+  // Host 1 is Swarm's only manager here.
+  await consulAt(1)
+    .send("POST", "operator/raft/transfer-leader")
+    .catch(() => undefined);
+  const lost = await eventually(async () => {
+    const leader = await leaderHost([1, 2, 3]);
+    if (leader === 1) {
+      await consulAt(1).send("POST", "operator/raft/transfer-leader");
+      throw new Error("host 1 still leads");
+    }
+    return leader;
+  });
+  const others = [1, 2, 3].filter((number) => number !== lost);
+  const moving = (await running(lost)).filter((name) => /^(catalog|pricing)-/.test(name));
+  expect(moving).not.toEqual([]);
+
+  await underWay("power of the leader's host lost", [gatewayAt(1)], async () => {
+    await lab.kill(lost);
+    await eventually(async () => {
+      expect(await leaderHost(others)).not.toBe(lost);
+      await expectApart(others);
+      expect(await failing()).toEqual([`client-${lost}`, `gateway-${lost}`, `server-${lost}`]);
+    }, 120);
+    for (const number of others) await products(gatewayAt(number));
+  });
+
+  await underWay("its power is back", [gatewayAt(1)], async () => {
+    await lab.start(lost);
+    await eventually(expectFullHealth, 120);
+  });
+  const { servedBy } = await eventually(() => products(gatewayAt(lost)));
+  expect(servedBy.gateway).toBe(`gateway-${lost}`);
+});
+
+test("a host's network is cut and healed", async () => {
+  const services = await whereabouts([2, 3], /^(catalog|pricing)-/);
+  const cut = Object.values(services)[0] ?? 0;
+  expect(cut).not.toBe(0);
+  const others = [1, 2, 3].filter((number) => number !== cut);
+
+  try {
+    await underWay("a host's network cut", [gatewayAt(1)], async () => {
+      await lab.cut(cut);
+      await eventually(async () => {
+        await expectApart(others);
+        expect(await failing()).toEqual([`client-${cut}`, `gateway-${cut}`, `server-${cut}`]);
+      }, 120);
+    });
+  } finally {
+    await lab.heal(cut);
+  }
+
+  await underWay("a host's network healed", [gatewayAt(1)], () => eventually(expectFullHealth, 120));
+});
+
+test("a host that is lost with its disk is replaced by an empty one of its name", async () => {
+  await underWay("a host replaced by an empty one", [gatewayAt(1)], async () => {
+    await lab.wipe(2);
+    await lab.docker(1, "node", "rm", "--force", "host2");
+    await lab.grow(3);
+    expectSuccess(await stack.up("--refresh"));
+    await eventually(expectFullHealth, 120);
+  });
+
+  expect(await running(2)).toEqual(
+    expect.arrayContaining(["client-2", "gateway-2", "monitor-2", "server-2"]),
+  );
+  expectSuccess(await stack.previewExpectingNoChanges());
+});
+
+test("an upgrade rolls over the hosts, and no majority, no write and no call is lost", async () => {
+  const containers = () => Promise.all([1, 2, 3].map((number) => lab.docker(number, "ps", "-q")));
+  const before = (await containers()).flatMap((ids) => ids.split("\n"));
+  // Each host's gateway is away for a moment, as nothing else may have its port.
+  await underWay("another Consul image and log level", [gatewayAt(1), gatewayAt(3)], async () => {
+    await stack.configure({ ...SETTINGS, ...UPGRADE });
+    expectSuccess(await stack.up());
+    await eventually(expectFullHealth, 120);
+  });
+
+  const after = (await containers()).flatMap((ids) => ids.split("\n"));
+  expect(after).toHaveLength(before.length);
+  expect(after.filter((id) => before.includes(id))).toEqual([]);
+  const next = await docker("image", "inspect", "-f", "{{.Id}}", NEXT);
+  for (const number of [1, 2, 3]) {
+    const server = `consul-docker-${stack.name}-server-${number}`;
+    expect(await lab.docker(number, "inspect", "-f", "{{.Image}}", server)).toBe(next);
+  }
+});
+
+test("a host is added and another one drained by the stack file alone", async () => {
+  await lab.grow(4);
+  const hosts = [host(1), host(2, { drain: true }), host(3), host(4)];
+  await underWay("one host added, one drained", [gatewayAt(1), gatewayAt(3)], async () => {
+    await stack.configure({ ...SETTINGS, ...UPGRADE, hosts });
+    expectSuccess(await stack.up());
+    await eventually(expectFullHealth, 120);
+  });
+
+  // Pulumi does not wait for the end of a service on another host than the manager.
+  await eventually(async () => {
+    expect(await running(2)).toEqual([]);
+  });
+  expect(await whereabouts([1, 3, 4], /^(server|gateway|monitor)-/)).toEqual({
+    "gateway-1": 1,
+    "gateway-3": 3,
+    "gateway-4": 4,
+    "monitor-1": 1,
+    "monitor-2": 3,
+    "server-1": 1,
+    "server-2": 4,
+    "server-3": 3,
+  });
+  expectSuccess(await stack.previewExpectingNoChanges());
+  expectSuccess(await stack.refresh());
+  expectSuccess(await stack.previewExpectingNoChanges());
+});
+
+test("the end leaves nothing on any host", async () => {
+  expectSuccess(await stack.destroy());
+
+  const label = ["--filter", `label=consul-docker.stack=${stack.name}`];
+  for (const number of [1, 2, 3, 4]) {
+    await eventually(async () => {
+      expect(await running(number)).toEqual([]);
+    });
+    const left = await Promise.all([
+      lab.docker(number, "ps", "-a", "-q", ...label),
+      lab.docker(number, "volume", "ls", "-q", ...label),
+      lab.docker(number, "network", "ls", "-q", ...label),
+      lab.docker(number, "images", "-a", "-q", ...label),
+    ]);
+    expect([number, ...left]).toEqual([number, "", "", "", ""]);
+  }
+});

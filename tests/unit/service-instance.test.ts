@@ -1,5 +1,14 @@
 import { ServiceInstance, type ServiceInstanceArgs } from "../../components/service-instance";
-import { credentials, datacenter, HARDENED, httpsDatacenter, labelsOf, onePlatform, owner, scripts } from "./fixtures";
+import {
+  credentials,
+  datacenter,
+  HARDENED,
+  httpsDatacenter,
+  labelsOf,
+  onePlatform,
+  owner,
+  scripts,
+} from "./fixtures";
 import { create, mockPulumi, type Created } from "./mocks";
 
 const args = (name: string, change: Partial<ServiceInstanceArgs> = {}): ServiceInstanceArgs => ({

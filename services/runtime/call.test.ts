@@ -390,6 +390,26 @@ describe("connections", () => {
     await until(() => isClosed);
   });
 
+  test("one that has been silent for three calls is made again", async () => {
+    let connections = 0;
+    let isSilent = true;
+    const silent = await instance(
+      "a",
+      () => (isSilent ? never : undefined),
+      () => {
+        connections++;
+      },
+    );
+    const pricing = client([silent], { timeoutMs: 100 });
+    for (let call = 0; call < 3; call++) {
+      expect(connections).toBeLessThanOrEqual(1);
+      expect((await failureOf(pricing.getPrices({}))).code).toBe("DeadlineExceeded");
+    }
+    isSilent = false;
+    expect(await servedBy(pricing, 1)).toEqual(["a"]);
+    expect(connections).toBe(2);
+  });
+
   test("a lost one is made again", async () => {
     const sockets: { destroy(): void }[] = [];
     const pricing = client([await instance("a", undefined, (socket) => sockets.push(socket))]);

@@ -7,7 +7,7 @@ import { currentRequest } from "./context";
 import { type EjectionArgs, Ejections } from "./ejection";
 import { type Fault, faultOf, named } from "./fault";
 import type { CallMetrics } from "./metrics";
-import { type Member, Pool } from "./pool";
+import { type End, type Member, Pool } from "./pool";
 import type { Registry, Target } from "./registry";
 import { RetryBudget, type RetryBudgetArgs } from "./retry-budget";
 import { leastLoaded, type Strategy } from "./selection";
@@ -188,12 +188,12 @@ class Caller {
             const fault = faultOf(error);
             if (winner !== undefined) {
               // Overtaken by an attempt that began later: as bad as no answer.
-              settle(tried.indexOf(winner) >= number ? "failed" : "canceled");
+              settle(tried.indexOf(winner) >= number ? "silent" : "canceled");
             } else if (signal?.aborted === true) {
               settle("canceled");
               fail(ConnectError.from(error));
             } else {
-              settle(fault === "refused" ? "answered" : "failed");
+              settle(endOf(error, fault));
               onFault(fault, named(error, fault, `${member.instance.id} of ${service}, attempt ${number}`));
             }
           },
@@ -229,7 +229,7 @@ class Caller {
       return answer;
     } catch (error) {
       const fault = faultOf(error);
-      settle(fault === "refused" ? "answered" : "failed");
+      settle(endOf(error, fault));
       throw named(error, fault, `${member.instance.id} of ${service}, attempt 1`);
     }
   }
@@ -243,6 +243,11 @@ class Caller {
       ? new ConnectError(`no time left to call ${service}`, Code.DeadlineExceeded)
       : new ConnectError(`no instance of ${service}`, Code.Unavailable);
   }
+}
+
+function endOf(error: unknown, fault: Fault): End {
+  if (fault === "refused") return "answered";
+  return ConnectError.from(error).code === Code.DeadlineExceeded ? "silent" : "failed";
 }
 
 /** An answer that takes so many times the average is late. */

@@ -1,6 +1,6 @@
 import type { ClientSessionOptions } from "node:http2";
 import { connect, type Socket } from "node:net";
-import type { Transport } from "@connectrpc/connect";
+import { Code, ConnectError, type Transport } from "@connectrpc/connect";
 import { createConnectTransport, Http2SessionManager } from "@connectrpc/connect-node";
 import type { Instance } from "./registry";
 
@@ -9,6 +9,8 @@ export interface Connection {
   readonly transport: Transport;
   /** Ends it; calls under way fail. */
   close(): void;
+  /** Ends it as one that has fallen silent: calls under way may be tried elsewhere, the next one makes another. */
+  renew(): void;
 }
 
 /**
@@ -31,6 +33,9 @@ export function connectTo(
     }),
     close: () => {
       sessions.abort();
+    },
+    renew: () => {
+      sessions.abort(new ConnectError("the connection fell silent", Code.Unavailable));
     },
   };
 }

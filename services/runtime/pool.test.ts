@@ -1,6 +1,6 @@
 import type { Connection } from "./connection";
 import { Ejections } from "./ejection";
-import { Pool } from "./pool";
+import { type End, Pool } from "./pool";
 import type { Instance } from "./registry";
 import { roundRobin, type Strategy } from "./selection";
 import { fixedRegistry, instanceAt } from "./testing/registry";
@@ -12,10 +12,11 @@ let now = 0;
 let registry: ReturnType<typeof fixedRegistry>;
 let opened: string[];
 let closed: string[];
+let renewed: string[];
 let ejected: string[];
 
 function pool(strategy: Strategy, ...instances: readonly Instance[]): Pool {
-  [now, opened, closed, ejected] = [1_000, [], [], []];
+  [now, opened, closed, renewed, ejected] = [1_000, [], [], [], []];
   registry = fixedRegistry(...instances);
   return new Pool({
     view: registry.follow({ service: "pricing" }),
@@ -23,7 +24,7 @@ function pool(strategy: Strategy, ...instances: readonly Instance[]): Pool {
     ejections: new Ejections({ failures: 2 }, () => now),
     connect: ({ id }) => {
       opened.push(id);
-      return { close: () => closed.push(id) } as unknown as Connection;
+      return { close: () => closed.push(id), renew: () => renewed.push(id) } as unknown as Connection;
     },
     onEject: ({ id }) => ejected.push(id),
     now: () => now,
@@ -32,11 +33,7 @@ function pool(strategy: Strategy, ...instances: readonly Instance[]): Pool {
 
 const [a, b] = [instanceAt("a", 1), instanceAt("b", 2)];
 
-function call(
-  all: Pool,
-  ms: number,
-  end: "answered" | "failed" | "canceled" = "answered",
-): string | undefined {
+function call(all: Pool, ms: number, end: End = "answered"): string | undefined {
   const member = all.pick([]);
   const settle = member && all.begin(member);
   now += ms;
@@ -68,6 +65,24 @@ test("one with calls under way is disconnected after the last of them", () => {
   expect(closed).toEqual([]);
   settle?.("answered");
   expect(closed).toEqual(["a"]);
+});
+
+test("one that is silent three times in a row is connected anew, and so after three times more", () => {
+  const all = pool(first, a);
+  for (const end of ["silent", "silent", "answered", "silent", "silent", "failed"] as const)
+    call(all, 1, end);
+  expect(renewed).toEqual([]);
+  for (let count = 1; count <= 6; count++) {
+    call(all, 1, "silent");
+    expect(renewed).toHaveLength(Math.floor(count / 3));
+  }
+  expect([opened, closed]).toEqual([["a"], []]);
+});
+
+test("what is canceled says nothing of silence", () => {
+  const all = pool(first, a);
+  for (const end of ["silent", "silent", "canceled", "silent"] as const) call(all, 1, end);
+  expect(renewed).toEqual(["a"]);
 });
 
 test("the strategy sees calls in flight, and latencies of which the latest counts most and the old fade", () => {

@@ -27,8 +27,16 @@ interface MutableMember extends Member {
   inFlight: number;
   latencyMs: number;
   measuredAt: number;
+  /** Calls without an answer, one after the other. */
+  silent: number;
   isGone: boolean;
 }
+
+/** How a call ended; one that is silent had no answer when it was given up. */
+export type End = "answered" | "failed" | "silent" | "canceled";
+
+/** After so many calls without an answer, the connection is made anew. */
+const silentCalls = 3;
 
 /** The part of the average that the latest call makes up. */
 const latestPart = 0.2;
@@ -67,7 +75,7 @@ export class Pool {
   }
 
   /** A call to the member begins; returns what to tell when it ends. */
-  begin(picked: Member): (end: "answered" | "failed" | "canceled") => void {
+  begin(picked: Member): (end: End) => void {
     const member = picked as MutableMember;
     const startedAt = this.#now();
     member.inFlight++;
@@ -76,7 +84,8 @@ export class Pool {
       if (member.isGone) {
         this.#closeIdle(member);
       } else if (end !== "canceled") {
-        this.#note(member, end === "failed", startedAt);
+        this.#listen(member, end);
+        this.#note(member, end !== "answered", startedAt);
       }
     };
   }
@@ -85,6 +94,17 @@ export class Pool {
   get ejected(): number {
     return [...this.#members.values()].filter(({ instance }) => this.#args.ejections.share(instance.id) === 0)
       .length;
+  }
+
+  /**
+   * A host that is gone closes nothing: what was connected to it waits for minutes, even where the instance is up again
+   * elsewhere, under the same name.
+   */
+  #listen(member: MutableMember, end: End): void {
+    member.silent = end === "silent" ? member.silent + 1 : 0;
+    if (member.silent < silentCalls) return;
+    member.silent = 0;
+    member.connection.renew();
   }
 
   #note(member: MutableMember, failed: boolean, startedAt: number): void {
@@ -135,6 +155,7 @@ export class Pool {
           inFlight: 0,
           latencyMs: 0,
           measuredAt: 0,
+          silent: 0,
           isGone: false,
         });
       }

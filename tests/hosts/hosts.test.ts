@@ -1,4 +1,7 @@
 import { mkdirSync, writeFileSync } from "node:fs";
+import { mkdtemp, rm } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { ConsulApi } from "../../scripts/consul-api";
 import { isHealthy, readDatacenter } from "../../scripts/datacenter";
@@ -206,6 +209,14 @@ test("nothing differs at a second preview, nor after a look at what is there", a
   expectSuccess(await stack.previewExpectingNoChanges());
 });
 
+test("status, doctor and backup find what is on the hosts", async () => {
+  expectSuccess(await stack.npm("status"));
+  expectSuccess(await stack.npm("doctor"));
+  const folder = await mkdtemp(join(tmpdir(), "hosts-backup-"));
+  expectSuccess(await stack.npm("backup", join(folder, "hosts.snap")));
+  await rm(folder, { recursive: true });
+});
+
 test("the leader's host loses its power: others lead and serve, its instances move, and it comes back by itself", async () => {
   // Host 1 is Swarm's only manager here.
   await consulAt(1)
@@ -232,6 +243,12 @@ test("the leader's host loses its power: others lead and serve, its instances mo
     }, 120);
     for (const number of others) await products(gatewayAt(number));
   });
+  const doctor = await stack.npm("doctor");
+  expect(doctor.code).toBe(1);
+  expect(doctor.output).toContain(`the Docker Engine does not answer: that of host${lost}, `);
+  const up = await stack.up();
+  expect(up.code).not.toBe(0);
+  expect(up.output).toContain(`the Docker Engine of host${lost} does not answer`);
 
   await underWay("its power is back", [gatewayAt(1)], async () => {
     await lab.start(lost);

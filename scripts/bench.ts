@@ -1,4 +1,5 @@
 import { writeFile } from "node:fs/promises";
+import { benchAgents } from "../bench/agents";
 import { benchDiscovery } from "../bench/discovery";
 import { benchPreview } from "../bench/preview";
 import { benchUp } from "../bench/up";
@@ -6,6 +7,7 @@ import type { Report } from "../bench/report";
 import { main } from "./stack";
 
 const BENCHES: Readonly<Record<string, () => Promise<Report>>> = {
+  agents: benchAgents,
   discovery: benchDiscovery,
   preview: benchPreview,
   up: benchUp,

@@ -57,7 +57,7 @@ export async function benchAgents(): Promise<Report> {
 
 async function watch(): Promise<Cost[]> {
   const filter = ["--filter", `label=consul-docker.stack=${STACK}`];
-  const containers = await inspectAll<Agent>("container", ["ps", "-q", ...filter]);
+  const containers = await inspectAll<Agent>({}, "container", ["ps", "-q", ...filter]);
   const all = () => Promise.all(containers.map(({ Id }) => stats(Id)));
   const before = await all();
   await sleep(SECONDS * 1000);

@@ -161,7 +161,7 @@ test("changes the first client alone after all servers, then the others that exi
 });
 
 test("asks for no container of an agent before the keys are there", () => {
-  expect(cluster.refs.filter((ref) => ref.startsWith("docker.Container"))[0]).toBe("docker.Container keys");
+  expect(cluster.refs.find((ref) => ref.startsWith("docker.Container"))).toBe("docker.Container keys");
 });
 
 test("only the first client publishes", () => {

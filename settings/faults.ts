@@ -167,11 +167,14 @@ function serviceConflicts(
 function subnetConflicts(raw: Readonly<Record<string, unknown>>): string[] {
   const subnet = parseSubnet(shape.subnet.safeParse(raw["subnet"]).data ?? "");
   const clients = shape.clients.safeParse(raw["clients"]).data;
-  return subnet !== undefined && clients !== undefined && clients > subnet.maxClients
-    ? [
-        `${keyOf("clients")} must be at most ${subnet.maxClients} in the subnet ${subnet.cidr}, got ${clients}`,
-      ]
-    : [];
+  const hosts = shape.hosts.safeParse(raw["hosts"]).data;
+  if (subnet === undefined) return [];
+  // Each host has a client agent.
+  return Object.entries({ clients, hosts: hosts?.length }).flatMap(([setting, count = 0]) =>
+    count > subnet.maxClients
+      ? [`${keyOf(setting)} must be at most ${subnet.maxClients} in the subnet ${subnet.cidr}, got ${count}`]
+      : [],
+  );
 }
 
 function securityConflicts(raw: Readonly<Record<string, unknown>>): string[] {

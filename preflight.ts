@@ -1,7 +1,7 @@
 import { createServer } from "node:net";
 import * as pulumi from "@pulumi/pulumi";
 import { overlap } from "./components/addresses";
-import type { Owner } from "./components/container";
+import { hasRole, type Owner } from "./components/container";
 import { VERSION_LABEL } from "./components/server";
 import { inspectAll, isOwn, reason, type Container, type Engine } from "./engine";
 import { provideImage } from "./image-copy";
@@ -128,9 +128,7 @@ function versionFaults(claim: Claim, containers: readonly Container[]): string[]
 }
 
 function serversOf({ owner }: Claim, containers: readonly Container[]): Container[] {
-  return containers.filter(
-    ({ Config }) => isOwn(owner, Config.Labels) && Config.Labels["consul-docker.role"] === "server",
-  );
+  return containers.filter(({ Config }) => isOwn(owner, Config.Labels) && hasRole(Config.Labels, "server"));
 }
 
 /** Whether a version's major and minor number are lower; of tags that are no versions, nothing is known. */

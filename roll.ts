@@ -1,6 +1,6 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import * as pulumi from "@pulumi/pulumi";
-import { labelFilters, type InTurn, type Owner } from "./components/container";
+import { hasRole, labelFilters, type InTurn, type Owner } from "./components/container";
 import { FINGERPRINT_LABEL } from "./components/server";
 import { inspectAll, type Container, type Engine } from "./engine";
 import { fault } from "./fault";
@@ -97,7 +97,7 @@ async function containersOf(owner: Owner, engines: readonly Engine[]): Promise<C
 }
 
 function isServer({ Config }: Container): boolean {
-  return Config.Labels["consul-docker.role"] === "server";
+  return hasRole(Config.Labels, "server");
 }
 
 function healthOf({ Config, State }: Container): ServerHealth {

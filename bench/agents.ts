@@ -1,5 +1,6 @@
 import { request } from "node:http";
 import { setTimeout as sleep } from "node:timers/promises";
+import { labelFilters } from "../components/container";
 import { inspectAll } from "../engine";
 import { machine } from "./machine";
 import { Program } from "./program";
@@ -56,8 +57,8 @@ export async function benchAgents(): Promise<Report> {
 }
 
 async function watch(): Promise<Cost[]> {
-  const filter = ["--filter", `label=consul-docker.stack=${STACK}`];
-  const containers = await inspectAll<Agent>({}, "container", ["ps", "-q", ...filter]);
+  const own = labelFilters({ project: "consul-docker", stack: STACK });
+  const containers = await inspectAll<Agent>({}, "container", ["ps", "-q", ...own]);
   const all = () => Promise.all(containers.map(({ Id }) => stats(Id)));
   const before = await all();
   await sleep(SECONDS * 1000);

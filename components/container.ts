@@ -90,6 +90,11 @@ export function labels(owner: Owner, role: Role): Record<string, string> {
   };
 }
 
+/** Whether these are the labels of something with this role. */
+export function hasRole(labels: Readonly<Record<string, string>>, role: Role): boolean {
+  return labels["consul-docker.role"] === role;
+}
+
 /** `labels`, and `more` of them, in the form that containers, volumes and networks take. */
 export function labelList(
   owner: Owner,

@@ -7,10 +7,11 @@ import { isHealthy, readDatacenter } from "../../scripts/datacenter";
 import { docker, dockerLines, expectSuccess, run, signal } from "../integration/command";
 import { checks } from "../integration/consul";
 import { eventually } from "../integration/eventually";
-import { Load, type LoadReport } from "../integration/load";
+import { Load } from "../integration/load";
 import { summary, type Report } from "../integration/report";
 import { servicesAt, TEST_STACK, TestStack, type Outputs } from "../integration/test-stack";
-import { Writer, type WriterReport } from "../integration/writer";
+import { seenThrough } from "../integration/under-way";
+import { Writer } from "../integration/writer";
 
 // What a writer of the KV store and a caller of the gateway see of the second day's work, and of what breaks.
 jest.setTimeout(600_000);
@@ -105,21 +106,11 @@ function agents(): [ConsulApi, ConsulApi] {
 async function underWay(name: string, fault: () => Promise<void>): Promise<Report> {
   const writer = new Writer(agents(), "days", 30_000);
   const load = new Load(outputs.gatewayUrl, 20);
-  let seconds = 0;
-  let writes: WriterReport | undefined;
-  let calls: LoadReport | undefined;
-  try {
-    await sleep(1_000);
-    const startedAt = performance.now();
+  const report = await seenThrough(name, writer, load, async () => {
     await fault();
     await eventually(expectFullHealth, 120);
-    seconds = (performance.now() - startedAt) / 1_000;
-    await sleep(1_000);
-  } finally {
-    calls = await load.stop();
-    writes = await eventually(() => writer.stop(), 60);
-  }
-  const report = { name, writes, calls, seconds };
+  });
+  const { writes } = report;
   reports.push(report);
   mkdirSync("artifacts", { recursive: true });
   writeFileSync("artifacts/day-two.md", `${summary(reports)}\n`);

@@ -2,17 +2,17 @@ import { mkdirSync, writeFileSync } from "node:fs";
 import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { setTimeout as sleep } from "node:timers/promises";
 import { ConsulApi } from "../../scripts/consul-api";
 import { isHealthy, readDatacenter } from "../../scripts/datacenter";
 import { docker, expectSuccess } from "../integration/command";
 import { checks } from "../integration/consul";
 import { eventually } from "../integration/eventually";
 import { products } from "../integration/gateway";
-import { Load, type LoadReport } from "../integration/load";
+import { Load } from "../integration/load";
 import { summary, type Report } from "../integration/report";
 import { TestStack, type Outputs } from "../integration/test-stack";
-import { Writer, type WriterReport } from "../integration/writer";
+import { seenThrough } from "../integration/under-way";
+import { Writer } from "../integration/writer";
 import { address, endpoint, Lab } from "./lab";
 
 // The same stack across hosts that lose their power and their network, are added and drained. One test goes on where
@@ -151,20 +151,8 @@ async function underWay(
 ): Promise<Report> {
   const writer = new Writer([consulAt(1, 2_000), consulAt(3, 2_000)], "hosts", 30_000);
   const load = new Load(gateways, 20);
-  let seconds = 0;
-  let writes: WriterReport | undefined;
-  let calls: LoadReport | undefined;
-  try {
-    await sleep(1_000);
-    const startedAt = performance.now();
-    await fault();
-    seconds = (performance.now() - startedAt) / 1_000;
-    await sleep(1_000);
-  } finally {
-    calls = await load.stop();
-    writes = await eventually(() => writer.stop(), 60);
-  }
-  const report = { name, seconds, writes, calls };
+  const report = await seenThrough(name, writer, load, fault);
+  const { writes, calls } = report;
   reports.push(report);
   mkdirSync("artifacts", { recursive: true });
   writeFileSync("artifacts/hosts.md", `${summary(reports)}\n`);

@@ -49,7 +49,10 @@ function browser(): boolean {
   console.error("installing Chromium for the test of the UI");
   const { status } = spawnSync(
     "sh",
-    ["-c", "apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -y -qq chromium"],
+    [
+      "-c",
+      "apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get -o DPkg::Lock::Timeout=300 install -y -qq chromium",
+    ],
     {
       stdio: "ignore",
     },

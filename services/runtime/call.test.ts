@@ -3,7 +3,7 @@ import { connect, createServer, type Socket } from "node:net";
 import { Pricing } from "@consul-docker/protocol";
 import { MethodOptions_IdempotencyLevel } from "@bufbuild/protobuf/wkt";
 import { Code, ConnectError, type HandlerContext, createClient } from "@connectrpc/connect";
-import { type CallArgs, serviceTransport } from "./call";
+import { type ServiceTransportArgs, serviceTransport } from "./call";
 import { connectTo } from "./connection";
 import { inRequest } from "./context";
 import { faultOf } from "./fault";
@@ -64,7 +64,7 @@ function refusing(id: string): Instance {
 }
 
 /** With round robin, so that a test knows who is called. */
-function transport(instances: readonly Instance[], args: Partial<CallArgs> = {}) {
+function transport(instances: readonly Instance[], args: Partial<ServiceTransportArgs> = {}) {
   return serviceTransport({
     service: "pricing",
     registry: fixedRegistry(...instances),
@@ -75,7 +75,7 @@ function transport(instances: readonly Instance[], args: Partial<CallArgs> = {})
   });
 }
 
-function client(instances: readonly Instance[], args?: Partial<CallArgs>) {
+function client(instances: readonly Instance[], args?: Partial<ServiceTransportArgs>) {
   return createClient(Pricing, transport(instances, args));
 }
 
@@ -263,6 +263,25 @@ describe("hedging", () => {
     }
     expect(seen.filter((kind) => kind === "hedge").length).toBeGreaterThanOrEqual(3);
     expect(await servedBy(pricing, 5)).toEqual(["b", "b", "b", "b", "b"]);
+  });
+
+  test("a call that is late at the only one that passes is sent to one that is critical", async () => {
+    const silent = await instance("a", () => never);
+    const critical = { ...(await instance("b")), status: "critical" } as const;
+    const pricing = client([silent, critical], { hedgeAfterMs: 20, timeoutMs: 5_000 });
+    expect(await servedBy(pricing, 1)).toEqual(["b"]);
+  });
+
+  test("a call that is late goes to an instance that was not known when it began", async () => {
+    const silent = await instance("a", () => never);
+    const registry = fixedRegistry(silent);
+    const pricing = client([], { registry, hedgeAfterMs: 20, timeoutMs: 5_000 });
+    const call = servedBy(pricing, 1);
+    const another = await instance("b");
+    setTimeout(() => {
+      registry.set(silent, another);
+    }, 100);
+    expect(await call).toEqual(["b"]);
   });
 
   test("a hedge that fails does not end the call that is under way", async () => {

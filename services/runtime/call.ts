@@ -161,6 +161,14 @@ class Caller {
         attempt(member);
         return true;
       };
+      const hedgeIn = (ms: number) => {
+        if (performance.now() + ms >= deadline) return;
+        clearTimeout(timer);
+        timer = setTimeout(() => {
+          // Whom or what it lacked now, it may have later.
+          if (!next("hedge")) hedgeIn(ms);
+        }, ms);
+      };
       const attempt = (member: Member) => {
         const number = tried.push(member);
         const controller = new AbortController();
@@ -169,10 +177,7 @@ class Caller {
         const remainingMs = Math.max(1, Math.ceil(deadline - performance.now()));
         // Where all are slow, hedges would make them slower.
         const hedgeAfterMs = Math.max(this.#hedgeAfterMs, slowFactor * member.latencyMs);
-        if (repeatable && hedgeAfterMs < remainingMs) {
-          clearTimeout(timer);
-          timer = setTimeout(next, hedgeAfterMs, "hedge");
-        }
+        if (repeatable) hedgeIn(hedgeAfterMs);
         send(member, controller.signal, remainingMs).then(
           (answer) => {
             underWay.delete(member);

@@ -1,6 +1,6 @@
 import type { Connection } from "./connection";
 import { Ejections } from "./ejection";
-import { type End, Pool } from "./pool";
+import { type End, type Member, Pool } from "./pool";
 import type { Instance } from "./registry";
 import { roundRobin, type Strategy } from "./selection";
 import { fixedRegistry, instanceAt } from "./testing/registry";
@@ -119,6 +119,31 @@ test("one that fails is ejected, unless nobody else is left, and counts again af
   now += 5_300;
   expect(call(all, 1)).toBe("a");
   expect(all.ejected).toBe(0);
+});
+
+test("a critical one gets the calls that find no other, or all where none is better", () => {
+  const critical = instanceAt("c", 3, { status: "critical" });
+  const all = pool(first, critical, a, b);
+  expect([call(all, 1, "failed"), call(all, 1, "failed"), call(all, 1)]).toEqual(["a", "a", "b"]);
+  const tried: Member[] = [];
+  for (let member = all.pick(tried); member !== undefined; member = all.pick(tried)) tried.push(member);
+  expect(tried.map(({ instance }) => instance.id)).toEqual(["b", "a", "c"]);
+  registry.set(critical, instanceAt("a", 1, { status: "critical" }));
+  expect([call(all, 1), ejected, all.ejected]).toEqual(["c", ["a"], 1]);
+});
+
+test("one that was critical is connected anew", () => {
+  const all = pool(first, a);
+  call(all, 1);
+  registry.set(instanceAt("a", 1, { status: "critical" }));
+  registry.set(a);
+  expect([call(all, 1), opened, closed]).toEqual(["a", ["a", "a", "a"], ["a", "a"]]);
+});
+
+test("critical ones do not count where the share of the ejected is limited", () => {
+  const all = pool(first, a, b, instanceAt("c", 3, { status: "critical" }));
+  for (const end of ["failed", "failed", "failed", "failed"] as const) call(all, 1, end);
+  expect([call(all, 1), ejected]).toEqual(["b", ["a"]]);
 });
 
 test("a call that somebody gave up says nothing about its instance", () => {

@@ -51,6 +51,7 @@ export class Pool {
   readonly #members = new Map<string, MutableMember>();
   #seen: readonly Instance[] | undefined;
   #eligible: readonly MutableMember[] = [];
+  #standIns: readonly MutableMember[] = [];
   #checkedAt = Number.NEGATIVE_INFINITY;
   #turn = 0;
 
@@ -70,8 +71,7 @@ export class Pool {
     if (eligible.length > 0) {
       return this.#args.strategy(eligible, this.#turn++, Math.random);
     }
-    // Rather an ejected one than none.
-    return [...this.#members.values()].find((member) => !tried.includes(member));
+    return this.#standIns.find((member) => !tried.includes(member));
   }
 
   /** A call to the member begins; returns what to tell when it ends. */
@@ -116,7 +116,8 @@ export class Pool {
         member.latencyMs === 0 ? ms : member.latencyMs + (ms - member.latencyMs) * latestPart;
       member.measuredAt = now;
     }
-    if (this.#args.ejections.note(member.instance.id, failed, this.#args.view.instances.length)) {
+    const { instances } = this.#args.view;
+    if (this.#args.ejections.note(member.instance.id, failed, best(instances).length)) {
       this.#args.onEject(member.instance);
       this.#refresh();
     }
@@ -160,7 +161,7 @@ export class Pool {
         });
       }
     }
-    this.#args.ejections.keep(new Set(instances.map(({ id }) => id)));
+    this.#args.ejections.keep(new Set(best(instances).map(({ id }) => id)));
   }
 
   #refresh(): void {
@@ -171,7 +172,12 @@ export class Pool {
       const idleMs = now - Math.max(member.measuredAt, this.#checkedAt);
       member.latencyMs *= now - member.measuredAt > 1_000 ? 0.5 ** (idleMs / halfLifeMs) : 1;
     }
-    this.#eligible = members.filter(({ weight }) => weight > 0);
+    const preferred = new Set(best(this.#args.view.instances));
+    const [wanted, others] = split(members, ({ instance }) => preferred.has(instance));
+    const [eligible, ejected] = split(wanted, ({ weight }) => weight > 0);
+    this.#eligible = eligible;
+    // Rather an ejected one than none, and rather a critical one: the check may have run at the wrong moment.
+    this.#standIns = [...ejected, ...others];
     this.#checkedAt = now;
   }
 
@@ -182,7 +188,23 @@ export class Pool {
   }
 }
 
-/** An instance that moved is another one. */
-function keyOf({ id, address, port }: Instance): string {
-  return `${id} ${address} ${port}`;
+/** Those that pass or warn; where there are none, all. */
+function best(instances: readonly Instance[]): readonly Instance[] {
+  const well = instances.filter(isWell);
+  return well.length > 0 ? well : instances;
+}
+
+function isWell({ status }: Instance): boolean {
+  return status !== "critical";
+}
+
+/** Those that are so, and those that are not. */
+function split<T>(all: readonly T[], isSo: (one: T) => boolean): readonly [readonly T[], readonly T[]] {
+  return [all.filter(isSo), all.filter((one) => !isSo(one))];
+}
+
+/** An instance that moved is another one; so is one that was critical, to which old connections may lead nowhere. */
+function keyOf(instance: Instance): string {
+  const { id, address, port } = instance;
+  return `${id} ${address} ${port} ${String(isWell(instance))}`;
 }

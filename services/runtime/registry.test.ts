@@ -117,29 +117,7 @@ test("an instance counts by the worst of its checks, with the weight for that", 
   expect(view.instances).toMatchObject([
     { id: "a", weight: 10, status: "passing" },
     { id: "b", weight: 2, status: "warning" },
-  ]);
-});
-
-test("where no instance is better, the critical ones are called, but none that is in maintenance or weighs nothing", async () => {
-  await setUp(
-    { index: 5, body: [entry("a"), entry("b", "10.0.0.1", {}, "critical")] },
-    {
-      index: 6,
-      body: [
-        entry("a", "10.0.0.1", { Weights: { Passing: 10, Warning: 2 } }, "critical", "warning"),
-        entry("b", "10.0.0.1", {}, "critical"),
-        entry("c", "10.0.0.1", {}, "critical", "maintenance"),
-        entry("d", "10.0.0.1", { Weights: { Passing: 1, Warning: 0 } }, "warning"),
-      ],
-    },
-  );
-  const view = registry.follow({ service: "catalog" });
-  await view.first;
-  expect(ids(view)).toEqual(["a"]);
-  await until(() => agent.queries.length === 3);
-  expect(view.instances).toMatchObject([
-    { id: "a", weight: 10, status: "critical" },
-    { id: "b", weight: 1, status: "critical" },
+    { id: "c", weight: 10, status: "critical" },
   ]);
 });
 

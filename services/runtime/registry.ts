@@ -30,8 +30,8 @@ export interface Instance {
   /** Share of the calls in relation to the other instances', as the registration says for the state of its checks. */
   readonly weight: number;
   /**
-   * The worst of its checks: a warning is to be called as well, with a weight of its own. Critical ones are here only
-   * where no instance is better.
+   * The worst of its checks: a warning is to be called as well, with a weight of its own. A critical one is for those
+   * calls that find no better one.
    */
   readonly status: "passing" | "warning" | "critical";
   readonly tags: readonly string[];
@@ -40,7 +40,7 @@ export interface Instance {
 
 /** What is known of a target's instances. */
 export interface View {
-  /** Those that can be called, sorted by id; the same array until anything changes. None before the first view. */
+  /** Those that may be called, sorted by id; the same array until anything changes. None before the first view. */
   readonly instances: readonly Instance[];
   /** Resolves with the first view; stays pending while no agent answers. */
   readonly first: Promise<void>;
@@ -128,7 +128,10 @@ class FollowedService implements View {
         }
         this.instances = instances;
         this.wasFound ||= instances.some(({ status }) => status !== "critical");
-        log.info({ target: service, instances: instances.map(({ id }) => id) }, "instances");
+        log.info(
+          { target: service, instances: instances.map(({ id, status }) => `${id} ${status}`) },
+          "instances",
+        );
         this.#listeners.forEach((listener) => {
           listener();
         });
@@ -201,13 +204,9 @@ const healthEntries = z.array(
 /** Consul's own checks that put a node or a service out of use. */
 const maintenance = /^_(node|service)_maintenance/;
 
-/**
- * The instances that pass or warn, as Consul would name them. Where there are none, the critical ones: a check that ran
- * at the wrong moment, or a monitor that is out of breath, must not cut off a service that answers. In maintenance, or
- * with a weight of 0, an instance is never called.
- */
+/** In maintenance, or with a weight of 0, an instance is never called. */
 function toInstances(value: unknown): Instance[] {
-  const all = healthEntries
+  return healthEntries
     .parse(value)
     .flatMap(({ Node, Service, Checks }): Instance[] => {
       const states = new Set(Checks.map(({ Status }) => Status));
@@ -231,6 +230,4 @@ function toInstances(value: unknown): Instance[] {
           ];
     })
     .sort((a, b) => (a.id < b.id ? -1 : 1));
-  const well = all.filter(({ status }) => status !== "critical");
-  return well.length > 0 ? well : all;
 }

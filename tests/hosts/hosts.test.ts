@@ -1,7 +1,7 @@
 import { mkdirSync, writeFileSync } from "node:fs";
 import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
-import { join } from "node:path";
+import { dirname, join } from "node:path";
 import { ConsulApi } from "../../scripts/consul-api";
 import { isHealthy, readDatacenter } from "../../scripts/datacenter";
 import { docker, expectSuccess } from "../integration/command";
@@ -94,9 +94,9 @@ async function expectFullHealth(): Promise<void> {
   expect(autopilot.Voters).toHaveLength(3);
 }
 
-/** The nodes with a check that does not pass. */
-async function failing(): Promise<string[]> {
-  const all = await checks(consulAt(1));
+/** The nodes with a check that does not pass, as a host's agent knows it. */
+async function failing(number = 1): Promise<string[]> {
+  const all = await checks(consulAt(number));
   return [...new Set(all.flatMap(({ Node, Status }) => (Status === "passing" ? [] : [Node])))].sort();
 }
 
@@ -127,9 +127,9 @@ async function expectApart(hosts: readonly number[]): Promise<void> {
   }
 }
 
-/** The number of the host on which the leader is. */
-async function leaderHost(hosts: readonly number[]): Promise<number> {
-  const { members } = await readDatacenter(consulAt(1));
+/** The number of the host, of these, on which the leader is. */
+async function leaderHost(hosts: readonly [number, ...number[]]): Promise<number> {
+  const { members } = await readDatacenter(consulAt(hosts[0]));
   const leader = members.find((member) => member.leader)?.name ?? "nobody";
   const found = (await whereabouts(hosts, /^server-/))[leader];
   if (found === undefined) throw new Error(`${leader} leads, which runs nowhere`);
@@ -140,16 +140,16 @@ async function leaderHost(hosts: readonly number[]): Promise<number> {
 const AT_A_LOSS = 0.05;
 
 /**
- * Runs `fault` under a writer and a caller of these gateways; no acknowledged write may be lost, no write given up, and
- * of the calls no more than this share may fail.
+ * Runs `fault` under a writer at the agents of two hosts and a caller of these gateways; no acknowledged write may be
+ * lost, no write given up, and of the calls no more than the share `failing` may fail.
  */
 async function underWay(
   name: string,
   gateways: readonly [string, ...string[]],
   fault: () => Promise<void>,
-  failing = 0,
+  { failing = 0, agents = [1, 3] }: { failing?: number; agents?: readonly [number, number] } = {},
 ): Promise<Report> {
-  const writer = new Writer([consulAt(1, 2_000), consulAt(3, 2_000)], "hosts", 30_000);
+  const writer = new Writer([consulAt(agents[0], 2_000), consulAt(agents[1], 2_000)], "hosts", 30_000);
   const load = new Load(gateways, 20);
   const report = await seenThrough(name, writer, load, fault);
   const { writes, calls } = report;
@@ -201,12 +201,9 @@ test("nothing differs at a second preview, nor after a look at what is there", a
   expectSuccess(await stack.previewExpectingNoChanges());
 });
 
-test("status, doctor and backup find what is on the hosts", async () => {
+test("status and doctor find what is on the hosts", async () => {
   expectSuccess(await stack.npm("status"));
   expectSuccess(await stack.npm("doctor"));
-  const folder = await mkdtemp(join(tmpdir(), "hosts-backup-"));
-  expectSuccess(await stack.npm("backup", join(folder, "hosts.snap")));
-  await rm(folder, { recursive: true });
 });
 
 test("the leader's host loses its power: others lead and serve, its instances move, and it comes back by itself", async () => {
@@ -222,7 +219,7 @@ test("the leader's host loses its power: others lead and serve, its instances mo
     }
     return leader;
   });
-  const others = [1, 2, 3].filter((number) => number !== lost);
+  const others = lost === 2 ? ([1, 3] as const) : ([1, 2] as const);
   const moving = (await running(lost)).filter((name) => /^(catalog|pricing)-/.test(name));
   expect(moving).not.toEqual([]);
 
@@ -238,7 +235,7 @@ test("the leader's host loses its power: others lead and serve, its instances mo
       }, 120);
       for (const number of others) await products(gatewayAt(number));
     },
-    AT_A_LOSS,
+    { failing: AT_A_LOSS },
   );
   const doctor = await stack.npm("doctor");
   expect(doctor.code).toBe(1);
@@ -272,13 +269,71 @@ test("a host's network is cut and healed", async () => {
           expect(await failing()).toEqual([`client-${cut}`, `gateway-${cut}`, `server-${cut}`]);
         }, 120);
       },
-      AT_A_LOSS,
+      { failing: AT_A_LOSS },
     );
   } finally {
     await lab.heal(cut);
   }
 
   await underWay("a host's network healed", [gatewayAt(1)], () => eventually(expectFullHealth, 120));
+});
+
+test("the host of Swarm's only manager loses its power: the others serve, and it comes back by itself", async () => {
+  // Nobody is there to move them.
+  const staying = (await running(1)).filter((name) => /^(catalog|pricing)-/.test(name));
+
+  await underWay(
+    "power of Swarm's manager lost",
+    [gatewayAt(3)],
+    async () => {
+      await lab.kill(1);
+      await eventually(async () => {
+        expect(await leaderHost([3, 2])).not.toBe(1);
+        expect(await failing(3)).toEqual(["client-1", "gateway-1", "server-1", ...staying].sort());
+      }, 120);
+      for (const number of [2, 3]) await products(gatewayAt(number));
+    },
+    { failing: AT_A_LOSS, agents: [3, 2] },
+  );
+
+  await underWay("its power is back", [gatewayAt(3)], async () => {
+    await lab.start(1);
+    await eventually(expectFullHealth, 120);
+  });
+  await eventually(() => products(gatewayAt(1)));
+});
+
+test("gossip key, certificates and tokens are replaced", async () => {
+  const { managementToken } = outputs;
+  for (const kind of ["gossip", "certificates"] as const)
+    await underWay(`${kind} rotated`, [gatewayAt(1), gatewayAt(3)], async () => {
+      expectSuccess(await stack.rotate(kind));
+      outputs = await stack.outputs();
+      await eventually(expectFullHealth, 120);
+    });
+
+  expectSuccess(await stack.rotate("tokens"));
+  outputs = await stack.outputs();
+  await eventually(expectFullHealth, 120);
+  expect(outputs.managementToken).not.toBe(managementToken);
+  const old = new ConsulApi({ ...outputs, managementToken });
+  await expect(old.get("acl/token/self")).rejects.toThrow("Consul answers 403");
+  for (const number of [1, 2, 3]) await products(gatewayAt(number));
+});
+
+test("a backup is restored", async () => {
+  const consul = consulAt(1);
+  const file = join(await mkdtemp(join(tmpdir(), "hosts-backup-")), "hosts.snap");
+  await consul.send("PUT", "kv/team/rule", "before");
+  expectSuccess(await stack.npm("backup", file));
+  await consul.send("PUT", "kv/team/rule", "after");
+
+  expectSuccess(await stack.restore(file));
+
+  expect(await consul.get("kv/team/rule?raw")).toBe("before");
+  await eventually(expectFullHealth, 120);
+  expectSuccess(await stack.previewExpectingNoChanges());
+  await rm(dirname(file), { recursive: true });
 });
 
 test("a host that is lost with its disk is replaced by an empty one of its name", async () => {

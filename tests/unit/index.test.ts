@@ -390,6 +390,10 @@ test("a stack on hosts with a registry runs its services by the digest that was 
   for (const name of ["catalog-1", "catalog-2"])
     expect(get(`docker.Service ${name}`).inputs).toMatchObject({ taskSpec: { containerSpec: { image } } });
   expect(get("docker.RemoteImage service-catalog-z").inputs).toMatchObject({ name: image });
+  for (const provider of ["swarm_manager", "y", "z"])
+    expect(get(`docker.Provider ${provider}`).inputs).toMatchObject({
+      registryAuth: '[{"address":"registry.example.com"}]',
+    });
   expect(jest.mocked(preflight).mock.calls[0]?.[0]).toMatchObject({ registry: "registry.example.com/team" });
 });
 

@@ -104,6 +104,7 @@ export = async () => {
           datacenter,
           credentials: access?.services.get(service.name),
           baseImage: images.nodeName,
+          image: images.ofServices.get(service.name),
         },
         { dependsOn: images },
       ),

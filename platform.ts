@@ -6,7 +6,7 @@ import type { Settings } from "./settings/schema";
 /** What the settings run the datacenter on. */
 export function platformOf(settings: Settings): Platform {
   if (settings.hosts.length === 0) return singleEngine(settings.bindAddress);
-  const platform = swarm(settings.hosts);
+  const platform = swarm(settings.hosts, settings.registry);
   const warning = lossOf(settings.servers, platform);
   if (warning !== undefined) void pulumi.log.warn(warning);
   return platform;

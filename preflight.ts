@@ -5,6 +5,7 @@ import { hasRole, type Owner } from "./components/container";
 import { VERSION_LABEL } from "./components/server";
 import { inspectAll, isOwn, reason, type Container, type Engine } from "./engine";
 import { provideImage } from "./image-copy";
+import { provideDockerConfig, registryFaults } from "./registry";
 import { swarmFaults } from "./swarm-faults";
 import { fault } from "./fault";
 
@@ -28,6 +29,8 @@ export interface Claim {
   readonly ports: ReadonlyMap<number, string>;
   /** References of the images to run, each with the setting that asks for it. */
   readonly images: ReadonlyMap<string, string>;
+  /** Registry by which the services' images reach the hosts. @default none */
+  readonly registry?: string | undefined;
 }
 
 interface Network {
@@ -48,11 +51,13 @@ interface Inventory {
  * every fault. A preview needs no engine, so it does not ask.
  */
 export async function preflight(claim: Claim): Promise<void> {
+  if (claim.registry !== undefined) await provideDockerConfig();
   if (pulumi.runtime.isDryRun()) return;
   const inventories = await Promise.all(claim.engines.map(inventoryOf));
   const containers = inventories.flatMap((one) => one.containers);
   const faults = [
     ...(await swarmFaults(claim.engines)),
+    ...(await registryFaults(claim.registry, claim.engines)),
     ...inventories.flatMap((inventory) => subnetFaults(claim, inventory)),
     ...datacenterFaults(claim, containers),
     ...securityFaults(claim, containers),

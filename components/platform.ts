@@ -53,7 +53,7 @@ export interface Platform {
   readonly networkDriver: "bridge" | "overlay";
   /** Creates what spans them. @default the provider that talks to the only engine there is */
   readonly provider: docker.Provider | undefined;
-  /** Whether the images of services are built before the datacenter, on every host, and known by their names. */
+  /** Whether the images of services are on every host before the datacenter, and known by their names. */
   readonly prebuilt: boolean;
   /** A host for each of so many of a kind, servers or the like: as evenly as the hosts allow. */
   place(count: number): readonly Host[];

@@ -28,17 +28,17 @@ export function serviceImageName(
   return `${physicalName(owner, service)}:${bundle.hash}`;
 }
 
-/** Builds the image of a service; `name` is the resource's. */
+/** Builds the image of a service under the name `image`; `name` is the resource's. */
 export function serviceImage(
   name: string,
-  service: string,
+  image: string,
   args: ServiceImageArgs,
   options: pulumi.CustomResourceOptions,
 ): docker.RemoteImage {
   return new docker.RemoteImage(
     name,
     {
-      name: serviceImageName(service, args),
+      name: image,
       build: {
         context: args.bundle.context,
         buildArgs: { BASE: args.baseImage },

@@ -12,6 +12,8 @@ export interface ServiceArgs extends InstanceArgs, Scale {
   readonly bundle: Bundle;
   /** Name of the Node.js image to build on. */
   readonly baseImage: string;
+  /** Name of its image, where every host has it already. @default none: it is built here */
+  readonly image?: pulumi.Input<string> | undefined;
   /** Whom a container waits for before it is changed. */
   readonly inTurn: InTurn;
   /** Live configuration: JSON values under services/NAME/ in the KV store. */
@@ -43,9 +45,8 @@ export class Service extends pulumi.ComponentResource {
     }
 
     const { platform } = args;
-    const imageId = platform.prebuilt
-      ? serviceImageName(name, args)
-      : serviceImage(name, name, args, { parent: this }).imageId;
+    const imageId =
+      args.image ?? serviceImage(name, serviceImageName(name, args), args, { parent: this }).imageId;
 
     if (Object.keys(args.config).length > 0) {
       new consul.Keys(

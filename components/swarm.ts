@@ -1,6 +1,7 @@
 import * as docker from "@pulumi/docker";
 import { through, type Host } from "./host";
 import type { Platform } from "./platform";
+import { registryHost } from "./pushed-image";
 import { serviceArgs } from "./swarm-service";
 
 /** One node of the Swarm. */
@@ -21,11 +22,16 @@ export interface SwarmHost {
 
 /**
  * Several hosts in one Docker Swarm, one of them the manager. Agents stay containers, each on the host that its number
- * gives; Swarm places the instances of services, and moves those of a lost host elsewhere.
+ * gives; Swarm places the instances of services, and moves those of a lost host elsewhere. What is pushed to `registry`
+ * and pulled from there is so with the login that the docker command has.
  */
-export function swarm(nodes: readonly SwarmHost[]): Platform {
+export function swarm(nodes: readonly SwarmHost[], registry?: string): Platform {
   const engine = (name: string, { endpoint, certPath }: SwarmHost) =>
-    new docker.Provider(name, { host: endpoint, ...(certPath === undefined ? {} : { certPath }) });
+    new docker.Provider(name, {
+      host: endpoint,
+      ...(certPath === undefined ? {} : { certPath }),
+      ...(registry === undefined ? {} : { registryAuth: [login(registry)] }),
+    });
   // Of its own, not the host's: when another one becomes the manager, nothing is replaced. No host has such a name.
   const provider = nodes.filter(({ manager }) => manager).map((node) => engine("swarm_manager", node))[0];
   const hosts = nodes.map((node): Seat => ({
@@ -51,8 +57,18 @@ export function swarm(nodes: readonly SwarmHost[]): Platform {
             drain ? [] : [{ number: index + 1, host: name, publish: { external: hostPort, address } }],
           ),
     run: (name, spec, options) =>
-      new docker.Service(name, serviceArgs(spec), { ...options, ...through({ provider }) }),
+      new docker.Service(name, serviceArgs(spec), {
+        ...options,
+        // The engine adds those of an image that it finds in a registry.
+        ignoreChanges: ["taskSpec.placement.platforms"],
+        ...through({ provider }),
+      }),
   };
+}
+
+/** Where it has only the address, the provider reads the rest where docker login has put it: the state never has it. */
+function login(registry: string): docker.types.input.ProviderRegistryAuth {
+  return { address: registryHost(registry) };
 }
 
 /** A host, and whether it is to have nothing. */

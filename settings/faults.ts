@@ -55,6 +55,7 @@ export function conflicts(
   const hosts = tables(raw["hosts"]);
   return [
     ...hostConflicts(raw, hosts, services),
+    ...registryConflicts(raw, hosts),
     ...portConflicts(raw, services, hosts.length > 0),
     ...services.flatMap((entry, index) => serviceConflicts(entry, index, services, hasFolder)),
     ...subnetConflicts(raw),
@@ -107,6 +108,16 @@ function hostConflicts(
           ],
     ),
   ];
+}
+
+/** One engine runs what it has built. */
+function registryConflicts(
+  raw: Readonly<Record<string, unknown>>,
+  hosts: readonly Record<string, unknown>[],
+): string[] {
+  return raw["registry"] === undefined || hosts.length > 0
+    ? []
+    : [`${keyOf("registry")} must be left out where there are no hosts: one engine runs what it has built`];
 }
 
 function portConflicts(

@@ -29,6 +29,9 @@ const HOST_NAME = "letters, digits and inner dots and dashes, at most 63";
 const HOSTS = `a list of at most ${MAX_CLIENTS} hosts`;
 const ADDRESS = "an IPv4 address at which the other hosts reach it";
 const HOST = "host names or IPv4 addresses";
+// Docker takes a host without dot and port for a name on Docker Hub, whose own it leaves out of the names of images.
+const REGISTRY =
+  /^(?![^/]*\bdocker\.io(?:[:/]|$))(?=[^/]*[.:])[a-z0-9]+(?:[.-]+[a-z0-9]+)*(?::\d{1,5})?(?:\/[a-z0-9]+(?:(?:\.|__?|-+)[a-z0-9]+)*)*$/;
 const pem = (read: (text: string) => unknown, allowed: string) =>
   z.string(allowed).refine((text) => parses(() => read(text)), allowed);
 const certificate = () => pem((text) => new X509Certificate(text), "an X.509 certificate in PEM");
@@ -139,6 +142,11 @@ export const shape = {
   servers: z.literal([1, 3, 5], "1, 3 or 5").default(3),
   /** The hosts, all of one Docker Swarm. @default none: one engine, the one that the docker command talks to */
   hosts: z.array(host, HOSTS).max(MAX_CLIENTS, HOSTS).default([]),
+  /** Registry that the services' images are pushed to and pulled from, as `HOST[:PORT][/PATH]`; with hosts only. @default none: they are built on every host */
+  registry: text(
+    REGISTRY,
+    "a registry other than Docker Hub in lower case, as registry.example.com:5000/team",
+  ).optional(),
   /** Client agents, with hosts at least one on each; the first one of a host publishes the HTTP API, the UI and DNS. @default 2 */
   clients: integer(1, MAX_CLIENTS).default(2),
   /** Tag of the image hashicorp/consul. @default 1.22.3 */

@@ -1,7 +1,7 @@
 import type { ResourceRule } from "../rule";
 import { called, CONTAINER, text, type Resource } from "../resource";
 
-const IMAGE = "docker:index/remoteImage:RemoteImage";
+const IMAGES = ["docker:index/remoteImage:RemoteImage", "docker:index/registryImage:RegistryImage"];
 
 /** Every image is one version, so that two runs of the program mean the same. */
 export const imageVersions: ResourceRule = {
@@ -19,7 +19,7 @@ export const imageVersions: ResourceRule = {
 
 function referenceOf({ type, props }: Resource): unknown {
   if (type === CONTAINER) return props["image"];
-  return type === IMAGE ? props["name"] : undefined;
+  return IMAGES.includes(type) ? props["name"] : undefined;
 }
 
 /** An ID, a digest or a tag; the host in front of the name may have a port, which is no tag. */

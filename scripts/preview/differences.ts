@@ -1,5 +1,5 @@
 /** What an argument that is known only after the change looks like in a plan. */
-const UNKNOWN = "04da6b54-80e4-46f7-96ec-b56ff0331ba9";
+export const UNKNOWN = "04da6b54-80e4-46f7-96ec-b56ff0331ba9";
 /** Longer texts are not shown. */
 const MAX_LENGTH = 60;
 

@@ -6,6 +6,7 @@ const NOUNS: Readonly<Record<string, string>> = {
   "docker:index/volume:Volume": "volume",
   "docker:index/network:Network": "network",
   "docker:index/remoteImage:RemoteImage": "image",
+  "docker:index/registryImage:RegistryImage": "pushed image",
   "consul:index/node:Node": "node",
   "consul:index/service:Service": "registration",
   "consul:index/keys:Keys": "keys",

@@ -1,6 +1,7 @@
 import { execFile } from "node:child_process";
 import { readFile } from "node:fs/promises";
 import { promisify } from "node:util";
+import { UNKNOWN } from "./differences";
 import { nounOf } from "./kinds";
 import type { PlannedResource } from "./plan";
 
@@ -14,19 +15,36 @@ export interface ImageChange {
   readonly commits: readonly string[];
 }
 
-/** The images that change, with what of the repository's history since `base` is behind those that are built from it. */
+/**
+ * The images that change, each once for all hosts, with what of the repository's history since `base` is behind those
+ * that are built from it.
+ */
 export async function imageChanges(
   resources: readonly PlannedResource[],
   base: string | undefined,
 ): Promise<ImageChange[]> {
-  const images = resources.filter((one) => nounOf(one) === "image" && one.operation !== "same");
+  const images = resources
+    .filter((one) => nounOf(one) === "image" && one.operation !== "same")
+    .map(({ before, after }) => ({
+      before: nameIn(before),
+      after: nameIn(after),
+      context: (after?.["build"] as { context?: string } | undefined)?.context,
+    }))
+    .filter(({ before, after }) => before !== undefined || after !== undefined);
+  const alike = new Map(images.map((image) => [`${image.before} ${image.after}`, image]));
   return Promise.all(
-    images.map(async ({ before, after }) => ({
-      before: before?.["name"] as string | undefined,
-      after: after?.["name"] as string | undefined,
-      ...(await behind((after?.["build"] as { context?: string } | undefined)?.context, base)),
+    [...alike.values()].map(async ({ before, after, context }) => ({
+      before,
+      after,
+      ...(await behind(context, base)),
     })),
   );
+}
+
+/** None of what is pulled by its digest, known or not: that is an image which is built, and told of by that. */
+function nameIn(args: PlannedResource["before"]): string | undefined {
+  const name = args?.["name"] as string | undefined;
+  return name === UNKNOWN || name?.includes("@") === true ? undefined : name;
 }
 
 async function behind(

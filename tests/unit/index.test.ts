@@ -377,6 +377,26 @@ describe("a stack on hosts", () => {
   });
 });
 
+test("a stack on hosts with a registry runs its services by the digest that was pushed", async () => {
+  const { get } = await run({
+    "consul-docker:hosts":
+      '[{"name":"y","endpoint":"ssh://y","address":"192.0.2.1","manager":true},{"name":"z","endpoint":"ssh://z","address":"192.0.2.2"}]',
+    "consul-docker:servers": "1",
+    "consul-docker:registry": "registry.example.com/team",
+    "consul-docker:services": '[{"name":"catalog","port":8080,"instances":2}]',
+  });
+
+  const image = "registry.example.com/team/shop-test-catalog:abc-24-slim@sha256:pushed-service-catalog";
+  for (const name of ["catalog-1", "catalog-2"])
+    expect(get(`docker.Service ${name}`).inputs).toMatchObject({ taskSpec: { containerSpec: { image } } });
+  expect(get("docker.RemoteImage service-catalog-z").inputs).toMatchObject({ name: image });
+  for (const provider of ["swarm_manager", "y", "z"])
+    expect(get(`docker.Provider ${provider}`).inputs).toMatchObject({
+      registryAuth: '[{"address":"registry.example.com"}]',
+    });
+  expect(jest.mocked(preflight).mock.calls[0]?.[0]).toMatchObject({ registry: "registry.example.com/team" });
+});
+
 test("a stack on too few hosts is told that it would stand still without one", async () => {
   const warn = jest.spyOn(pulumi.log, "warn").mockResolvedValue(undefined);
 

@@ -56,6 +56,7 @@ const OUTPUTS: Readonly<Record<string, (name: string, inputs: Registration["inpu
   "docker:index/volume:Volume": () => ({ mountpoint: "/var/lib/docker/volumes" }),
   "docker:index/container:Container": () => ({ bridge: "" }),
   "docker:index/service:Service": () => ({}),
+  "docker:index/registryImage:RegistryImage": (name) => ({ sha256Digest: `sha256:pushed-${name}` }),
   "docker:index/remoteImage:RemoteImage": (name) => ({ imageId: `sha256:${name}` }),
   "consul:index/keys:Keys": () => ({ var: {} }),
   "consul:index/node:Node": () => ({}),

@@ -41,15 +41,18 @@ describe("image-versions", () => {
 
   test.each(["nginx", "nginx:latest", "registry:5000/nginx", "nginx:"])("stops %s", (image) => {
     expect(of(imageVersions, { image })).toEqual([fault("container", image)]);
-    expect(imageVersions.faults(resource("docker:index/remoteImage:RemoteImage", { name: image }))).toEqual([
-      fault("remote image", image),
-    ]);
+    for (const [type, kind] of [
+      ["docker:index/remoteImage:RemoteImage", "remote image"],
+      ["docker:index/registryImage:RegistryImage", "registry image"],
+    ] as const)
+      expect(imageVersions.faults(resource(type, { name: image }))).toEqual([fault(kind, image)]);
   });
 
   test.each([
     "nginx:1.29.1",
     "registry:5000/nginx:1",
     `nginx@sha256:${"a".repeat(64)}`,
+    `registry:5000/team/nginx:1@sha256:${"a".repeat(64)}`,
     `sha256:${"a".repeat(64)}`,
     UNKNOWN,
   ])("lets %p pass", (image) => {

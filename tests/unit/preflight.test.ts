@@ -1,4 +1,5 @@
 import type * as childProcess from "node:child_process";
+import { existsSync } from "node:fs";
 import { chmod, mkdtemp, rm, writeFile } from "node:fs/promises";
 import { createServer, type AddressInfo, type Server } from "node:net";
 import { tmpdir } from "node:os";
@@ -58,6 +59,7 @@ afterEach(async () => {
   await closeAll();
   Object.assign(process.env, environment);
   if (environment.DOCKER_HOST === undefined) delete process.env["DOCKER_HOST"];
+  delete process.env["DOCKER_CONFIG"];
   logged.mockRestore();
   await rm(bin, { recursive: true });
 });
@@ -405,6 +407,24 @@ describe("several hosts", () => {
     await docker(READY);
 
     await expect(preflight({ ...claim, engines })).resolves.toBeUndefined();
+  });
+
+  test("have to be let into the registry, and a preview needs no more than a file for logins", async () => {
+    const config = join(bin, "config");
+    process.env["DOCKER_CONFIG"] = config;
+    const registry = "127.0.0.1:1/team";
+    const error = "Error: Cannot perform an interactive login from a non TTY device";
+    await docker({
+      ...READY,
+      ...onA({ "login 127.0.0.1:1": { error } }),
+      ...onB({ "login 127.0.0.1:1": { error } }),
+    });
+
+    expect(await hostsFault({ registry })).toEqual([
+      "this machine cannot reach the registry 127.0.0.1:1 (connect ECONNREFUSED 127.0.0.1:1); correct consul-docker:registry, or see to the registry and the network between",
+      "the docker command has no login for the registry 127.0.0.1:1; run docker login 127.0.0.1:1 on this machine",
+    ]);
+    expect(existsSync(join(config, "config.json"))).toBe(true);
   });
 
   test("must answer", async () => {

@@ -1,9 +1,11 @@
+import { componentChanges } from "../../scripts/preview/components";
 import { dangers } from "../../scripts/preview/dangers";
 import { differences, inWords } from "../../scripts/preview/differences";
 import { openings } from "../../scripts/preview/openings";
 import { planned, type PlannedResource, type PreviewOutput } from "../../scripts/preview/plan";
 import { markdown } from "../../scripts/preview/render";
 import { previewReport } from "../../scripts/preview/report";
+import { imageChanges } from "../../scripts/preview/sources";
 
 const UNKNOWN = "04da6b54-80e4-46f7-96ec-b56ff0331ba9";
 const labels = (role: string) => [{ label: "consul-docker.role", value: role }];
@@ -215,6 +217,63 @@ test("the steps of a replacement are one change of the resource", () => {
       replacedFor: ["memory"],
     },
   ]);
+});
+
+describe("images", () => {
+  const image = (name: string, before: object | undefined, after: object | undefined) =>
+    resource({
+      name,
+      type: "docker:index/remoteImage:RemoteImage",
+      operation: before === undefined ? "create" : after === undefined ? "delete" : "replace",
+      before: before as PlannedResource["before"],
+      after: after as PlannedResource["after"],
+    });
+  const told = async (resources: readonly PlannedResource[]) =>
+    (await imageChanges(resources, undefined)).map(({ before, after }) => [before, after]);
+
+  it("are told once, on however many hosts", async () => {
+    const change = [{ name: "node:24" }, { name: "node:26" }] as const;
+    expect(await told([image("node-a", ...change), image("node-b", ...change)])).toEqual([
+      ["node:24", "node:26"],
+    ]);
+  });
+
+  it("are told by what is built, not by what is pushed and pulled of it", async () => {
+    const [before, after] = ["registry:5000/catalog:1", "registry:5000/catalog:2"];
+    const pulled = { name: `${before}@sha256:${"a".repeat(64)}` };
+    const pushed = resource({
+      name: "service-catalog",
+      type: "docker:index/registryImage:RegistryImage",
+      operation: "replace",
+      before: { name: before },
+      after: { name: after },
+    });
+
+    const built = image("built-catalog", { name: before }, { name: after });
+    expect(
+      await told([
+        built,
+        pushed,
+        image("service-catalog-a", pulled, { name: UNKNOWN }),
+        image("service-catalog-b", undefined, { name: UNKNOWN }),
+      ]),
+    ).toEqual([[before, after]]);
+    expect(componentChanges([pushed]).flatMap(({ changes }) => changes)).toEqual([
+      `pushed image replaced: name ${before} → ${after}`,
+    ]);
+  });
+
+  it("that hosts built themselves go when one is built for all of them", async () => {
+    expect(
+      await told([
+        image("built-catalog", undefined, { name: "registry:5000/catalog:1" }),
+        image("service-catalog-a", { name: "catalog:1" }, { name: UNKNOWN }),
+      ]),
+    ).toEqual([
+      [undefined, "registry:5000/catalog:1"],
+      ["catalog:1", undefined],
+    ]);
+  });
 });
 
 test("the comment has the same parts, as Markdown that shows every character", () => {

@@ -41,6 +41,14 @@ test("is an image and its instances", () => {
 });
 
 describe("the image", () => {
+  test("is not built where there is one already", async () => {
+    const image = pulumi.output("registry/orders:1@sha256:2");
+    const { refs, get } = await create(() => new Service("given", args("given", { image, instances: 1 })));
+
+    expect(refs.filter((ref) => ref.startsWith("docker.RemoteImage"))).toEqual([]);
+    expect(get("docker.Container given-1").inputs).toMatchObject({ image: "registry/orders:1@sha256:2" });
+  });
+
   test("is built from the bundle under a name that carries its hash", () => {
     expect(orders.get("docker.RemoteImage orders").inputs).toEqual({
       name: "shop-test-orders:0123456789ab",

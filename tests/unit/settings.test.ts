@@ -6,7 +6,7 @@ import { claimedImages, claimedPorts, enginesOf, parseSettings, readSettings } f
 
 const api = { name: "api", port: 8080 };
 const KEYS =
-  "datacenter, servers, hosts, clients, consulVersion, allowDowngrade, monitorVersion, nodeVersion, subnet, bindAddress, httpPort, dnsPort, https, apiNames, insecure, gossipKey, managementToken, caCertificate, caKey, serverCertificate, serverKey, apiCertificate, apiKey, serverMemoryMb, clientMemoryMb, monitorMemoryMb, logLevel, traceEndpoint, snapshots, services";
+  "datacenter, servers, hosts, registry, clients, consulVersion, allowDowngrade, monitorVersion, nodeVersion, subnet, bindAddress, httpPort, dnsPort, https, apiNames, insecure, gossipKey, managementToken, caCertificate, caKey, serverCertificate, serverKey, apiCertificate, apiKey, serverMemoryMb, clientMemoryMb, monitorMemoryMb, logLevel, traceEndpoint, snapshots, services";
 const NAME = "lower-case letters, digits and inner dashes, at most 40";
 const SUBNET = "a private IPv4 network with 64 to 65536 addresses, as 10.87.0.0/24";
 const PORT = "a whole number from 1 to 65535";
@@ -484,6 +484,40 @@ describe("hosts", () => {
     expect([...claimedPorts(settings).keys()]).toEqual([8500, 8600, 9000]);
     expect(faultOf(() => parse({ ...on(one, two), services }))).toContain(
       "services[1].instances must be left out where there are hosts and a hostPort: one runs on each host",
+    );
+  });
+
+  test.each([
+    "registry.example.com",
+    "registry.example.com/team/a-b_c",
+    "registry:5000",
+    "192.0.2.9:5000/team",
+    "my-docker.io.example:443/x",
+  ])("may have the registry %s", (registry) => {
+    expect(parse({ ...on(one), registry }).registry).toBe(registry);
+  });
+
+  test.each([
+    "Registry.example.com",
+    "https://registry.example.com",
+    "registry.example.com/",
+    "registry.example.com:5000/team:1",
+    "registry.example.com:port",
+    "team/images",
+    "registry",
+    "docker.io/team",
+    "index.docker.io",
+    "a b.example",
+  ])("may not have the registry %s", (registry) => {
+    expect(faultOf(() => parse({ ...on(one), registry }))).toBe(
+      `the stack file has a fault:\n  consul-docker:registry must be a registry other than Docker Hub in lower case, as registry.example.com:5000/team, got "${registry}"`,
+    );
+  });
+
+  test("are what a registry is for", () => {
+    expect(parse(on(one)).registry).toBeUndefined();
+    expect(faultOf(() => parse({ registry: "registry.example.com" }))).toBe(
+      "the stack file has a fault:\n  consul-docker:registry must be left out where there are no hosts: one engine runs what it has built",
     );
   });
 

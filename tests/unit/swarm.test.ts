@@ -53,6 +53,20 @@ test("each host is created through a provider of its own, what spans them throug
   expect(three.get("docker.Provider b").inputs).toEqual({ host: "tcp://b:2376", certPath: "/certs" });
 });
 
+test("each engine is told where the registry is, and nothing of a login", async () => {
+  const { registrations } = await create(() =>
+    swarm([node("r1", { manager: true }), node("r2")], "registry.example.com:5000/team"),
+  );
+
+  const told = Object.fromEntries(registrations.map(({ ref, inputs }) => [ref, inputs["registryAuth"]]));
+  const address = JSON.stringify([{ address: "registry.example.com:5000" }]);
+  expect(told).toEqual({
+    "docker.Provider swarm_manager": address,
+    "docker.Provider r1": address,
+    "docker.Provider r2": address,
+  });
+});
+
 describe("placement", () => {
   test("takes the hosts one after the other, and begins again", () => {
     expect(names(three.component, 5)).toEqual(["a", "b", "c", "a", "b"]);
@@ -154,8 +168,9 @@ describe("the instances of a service", () => {
   test("are Swarm services of one hardened replica under their own name", async () => {
     const { get } = await create(() => three.component.run("orders-1", instance("orders-1"), {}));
 
-    const { inputs, provider } = get("docker.Service orders-1");
+    const { inputs, provider, ignoreChanges } = get("docker.Service orders-1");
     expect(provider).toBe("docker.Provider swarm_manager");
+    expect(ignoreChanges).toEqual(["taskSpec.placement.platforms"]);
     expect(inputs).toEqual({
       name: "shop-test-orders-1",
       labels: labelsOf("service"),

@@ -13,7 +13,8 @@ import { summary, type Report } from "../integration/report";
 import { TestStack, type Outputs } from "../integration/test-stack";
 import { seenThrough } from "../integration/under-way";
 import { Writer } from "../integration/writer";
-import { address, endpoint, Lab } from "./lab";
+import { address, endpoint, GATEWAY as THIS_MACHINE, Lab } from "./lab";
+import { Registry } from "./registry";
 
 // The same stack across hosts that lose their power and their network, are added and drained. One test goes on where
 // the one before has stopped.
@@ -45,15 +46,18 @@ const SETTINGS = {
 const NEXT = "hashicorp/consul:1.22.3-next";
 const UPGRADE = { consulVersion: "1.22.3-next", logLevel: "warn" };
 
-const lab = new Lab();
 const reports: Report[] = [];
+let registry: Registry;
+let lab: Lab;
 let stack: TestStack;
 let outputs: Outputs;
 
 beforeAll(async () => {
   await makeNext();
+  registry = await Registry.create(`${THIS_MACHINE}:19443`);
+  lab = new Lab({ SSL_CERT_FILE: registry.env.SSL_CERT_FILE });
   await lab.boot(3);
-  stack = await TestStack.create("cdh");
+  stack = await TestStack.create("cdh", { env: registry.env });
   await stack.configure(SETTINGS);
   expectSuccess(await stack.up());
   outputs = await stack.outputs();
@@ -63,6 +67,7 @@ beforeAll(async () => {
 afterAll(async () => {
   await stack.remove();
   await lab.remove();
+  await registry.remove();
   await docker("image", "rm", NEXT);
 });
 
@@ -397,6 +402,107 @@ test("a host is added and another one drained by the stack file alone", async ()
   expectSuccess(await stack.previewExpectingNoChanges());
   expectSuccess(await stack.refresh());
   expectSuccess(await stack.previewExpectingNoChanges());
+});
+
+/** What instances of services run on a host: image and its ID, by the service's name. */
+async function images(number: number): Promise<Record<string, string>> {
+  const filters = [`stack=${stack.name}`, "role=service"].flatMap((label) => [
+    "--filter",
+    `label=consul-docker.${label}`,
+  ]);
+  const ids = (await lab.docker(number, "ps", "-q", ...filters)).split("\n");
+  const format = "{{.Config.Hostname}} {{.Config.Image}} {{.Image}}";
+  const lines = (await lab.docker(number, "inspect", "-f", format, ...ids)).split("\n");
+  return Object.fromEntries(
+    lines.map((line) => {
+      const [hostname = "", ...image] = line.split(" ");
+      return [hostname.replace(/-\d+$/, ""), image.join(" ")];
+    }),
+  );
+}
+
+describe("with a registry", () => {
+  const hosts = [host(1), host(2, { drain: true }), host(3), host(4)];
+
+  test("a stack that has no login there, or does not reach it, is not touched", async () => {
+    await stack.configure({ ...SETTINGS, ...UPGRADE, hosts, registry: `${registry.host}/team` });
+    expect((await stack.preview()).code).toBe(0);
+    const unreachable = await stack.up();
+    await registry.start();
+    await registry.login(endpoint(1));
+    await registry.stop();
+    const stopped = await stack.up();
+    await registry.start();
+
+    const remedy = "correct consul-docker:registry, or see to the registry and the network between";
+    expect(unreachable.code).not.toBe(0);
+    expect(unreachable.output).toContain(
+      `the docker command has no login for the registry ${registry.host}; run docker login ${registry.host} on this machine`,
+    );
+    expect(unreachable.output).toContain(`this machine cannot reach the registry ${registry.host} (connect`);
+    expect(stopped.code).not.toBe(0);
+    for (const { name } of hosts)
+      expect(stopped.output).toMatch(
+        new RegExp(`${name} cannot use the registry ${registry.host} \\(.*connection refused\\); ${remedy}`),
+      );
+    await expectFullHealth();
+  });
+
+  test("every host runs what was built once, by its digest", async () => {
+    await underWay("the services' images through a registry", [gatewayAt(1), gatewayAt(3)], async () => {
+      const up = await stack.up();
+      expectSuccess(up);
+      expect(registry.isToldBy(up.output)).toBe(false);
+      await eventually(expectFullHealth, 120);
+    });
+
+    const [first, ...others] = await Promise.all([1, 3, 4].map(images));
+    const all = { ...first, ...Object.assign({}, ...others) } as Record<string, string>;
+    expect(Object.keys(all).sort()).toEqual(["catalog", "gateway", "pricing"]);
+    for (const [service, image] of Object.entries(all))
+      expect(image).toMatch(
+        new RegExp(
+          `^${registry.host}/team/consul-docker-${stack.name}-${service}:\\w+-24-slim@sha256:\\w{64} sha256:\\w{64}$`,
+        ),
+      );
+    for (const found of [first, ...others]) expect(all).toMatchObject(found ?? {});
+    // Built ones have a tag; of the pulled ones only the digest is known.
+    const built = ["images", "--filter", `label=consul-docker.stack=${stack.name}`];
+    for (const [number, count] of [
+      [1, 3],
+      [2, 0],
+      [3, 0],
+      [4, 0],
+    ] as const) {
+      const tags = await lab.docker(number, ...built, "--format", "{{.Tag}}");
+      expect(tags.split("\n").filter((tag) => !["", "<none>"].includes(tag))).toHaveLength(count);
+    }
+    for (const number of [1, 3, 4])
+      expect((await products(gatewayAt(number))).servedBy.gateway).toBe(`gateway-${number}`);
+  });
+
+  test("nothing differs at a second preview, nor after a look, and nothing has the login", async () => {
+    expectSuccess(await stack.previewExpectingNoChanges());
+    expectSuccess(await stack.refresh());
+    expectSuccess(await stack.previewExpectingNoChanges());
+    expectSuccess(await stack.npm("doctor"));
+    expect(registry.isToldBy(await stack.exported())).toBe(false);
+    expect(registry.isToldBy(await stack.plainState())).toBe(false);
+  });
+
+  test("a host that has lost an image pulls it again by itself", async () => {
+    const image = (await images(4))["gateway"]?.split(" ")[0] ?? "";
+    const gateway = await lab.docker(4, "ps", "-q", "--filter", "name=gateway-4");
+    await lab.docker(4, "rm", "-f", gateway);
+    await lab.docker(4, "image", "rm", "-f", image);
+
+    await eventually(async () => {
+      expect((await images(4))["gateway"]).toContain(image);
+      // Not only known by the container that runs it.
+      await lab.docker(4, "image", "inspect", image);
+    }, 60);
+    await eventually(expectFullHealth, 60);
+  });
 });
 
 test("the end leaves nothing on any host", async () => {

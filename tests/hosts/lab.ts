@@ -4,11 +4,15 @@ import { join } from "node:path";
 import { expectSuccess, run } from "../integration/command";
 
 const SCRIPT = join(__dirname, "swarm-hosts");
-const GATEWAY = "10.213.0.1";
+/** This machine, as the hosts reach it. */
+export const GATEWAY = "10.213.0.1";
 
 /** Hosts of a Docker Swarm on this machine: each an engine in a network of its own. */
 export class Lab {
   readonly #dns: Socket = createSocket("udp4");
+
+  /** `env` is added to the environment of each engine. */
+  constructor(private readonly env: NodeJS.ProcessEnv = {}) {}
 
   /** Boots so many hosts. */
   async boot(hosts: number): Promise<void> {
@@ -65,7 +69,7 @@ export class Lab {
   }
 
   async #script(command: string, host?: number): Promise<void> {
-    expectSuccess(await run(SCRIPT, [command, ...(host === undefined ? [] : [String(host)])]));
+    expectSuccess(await run(SCRIPT, [command, ...(host === undefined ? [] : [String(host)])], this.env));
   }
 }
 

@@ -18,12 +18,6 @@ export function registryHost(registry: string): string {
   return host;
 }
 
-/** Name of a service's image in the registry. The tag says all that is in it: program and base. */
-export function pushedImageName(service: string, args: Omit<PushedImageArgs, "platform">): string {
-  const base = args.baseImage.slice(args.baseImage.lastIndexOf(":") + 1);
-  return `${args.registry}/${serviceImageName(service, args)}-${base}`;
-}
-
 /**
  * Builds the image of a service once, by the manager's engine, pushes it, and pulls it on every host; resolves to its
  * name with its digest, which means the same bytes everywhere.
@@ -36,7 +30,8 @@ export function pushedImage(
   const { platform } = args;
   const name = `service-${service}`;
   const onManager = { ...options, ...through(platform) };
-  const built = serviceImage(`built-${service}`, pushedImageName(service, args), args, onManager);
+  const image = `${args.registry}/${serviceImageName(service, args)}`;
+  const built = serviceImage(`built-${service}`, image, args, onManager);
   const pushed = new docker.RegistryImage(
     name,
     {

@@ -20,12 +20,13 @@ export interface ServiceImageArgs {
   readonly baseImage: string;
 }
 
-/** Name of the image. The content is in it: another bundle is another image, and the old one can be removed by its name. */
-export function serviceImageName(
-  service: string,
-  { owner, bundle }: Omit<ServiceImageArgs, "baseImage">,
-): string {
-  return `${physicalName(owner, service)}:${bundle.hash}`;
+/**
+ * Name of the image. The tag says all that is in it, program and base: another one is another image, and the old one can
+ * be removed by its name.
+ */
+export function serviceImageName(service: string, { owner, bundle, baseImage }: ServiceImageArgs): string {
+  const base = baseImage.slice(baseImage.lastIndexOf(":") + 1);
+  return `${physicalName(owner, service)}:${bundle.hash}-${base}`;
 }
 
 /** Builds the image of a service under the name `image`; `name` is the resource's. */

@@ -87,7 +87,7 @@ describe("the dev stack", () => {
   test("hands the stack's settings and name down", () => {
     expect(stack.get("docker.Container catalog-2").inputs).toMatchObject({ name: "shop-test-catalog-2" });
     expect(stack.get("docker.RemoteImage catalog").inputs).toMatchObject({
-      name: "shop-test-catalog:abc",
+      name: "shop-test-catalog:abc-22-slim",
       build: { context: "built", buildArgs: { BASE: "node:22-slim" } },
     });
     expect(stack.get("docker.Container server-1").inputs).toMatchObject({ image: "sha256:consul" });
@@ -322,7 +322,7 @@ describe("a stack on hosts", () => {
       expect(dependencies).toContain(`docker.Container keys-${host}`);
     }
     expect(stack.get("docker.RemoteImage service-catalog-c").inputs).toMatchObject({
-      name: "shop-test-catalog:abc",
+      name: "shop-test-catalog:abc-24-slim",
       build: { useLegacyBuilder: true },
     });
     expect(stack.get("docker.Service catalog-1").dependencies).toEqual(

@@ -51,7 +51,7 @@ describe("the image", () => {
 
   test("is built from the bundle under a name that carries its hash", () => {
     expect(orders.get("docker.RemoteImage orders").inputs).toEqual({
-      name: "shop-test-orders:0123456789ab",
+      name: "shop-test-orders:0123456789ab-24-slim",
       build: {
         context: ".build/orders/image",
         buildArgs: { BASE: "node:24-slim" },

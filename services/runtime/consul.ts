@@ -7,7 +7,10 @@ export interface ConsulArgs {
   readonly addresses: readonly string[];
   /** Path of the file that holds the ACL token; every query reads it anew. @default queries without a token */
   readonly tokenFile?: string | undefined;
-  /** Time an agent may hold a blocking query, in milliseconds. @default 55000 */
+  /**
+   * Time an agent may hold a blocking query, in milliseconds. An agent whose host is gone says nothing either: what it
+   * was asked is known to be lost only when this and `timeoutMs` are over. @default 10000
+   */
   readonly waitMs?: number;
   /** Time an answer that is due may take, in milliseconds. @default 5000 */
   readonly timeoutMs?: number;
@@ -29,7 +32,7 @@ export class Consul {
   readonly #timeoutMs: number;
   #preferred = 0;
 
-  constructor({ addresses, tokenFile, waitMs = 55_000, timeoutMs = 5_000 }: ConsulArgs) {
+  constructor({ addresses, tokenFile, waitMs = 10_000, timeoutMs = 5_000 }: ConsulArgs) {
     this.#addresses = addresses;
     this.#tokenFile = tokenFile;
     this.#waitMs = waitMs;

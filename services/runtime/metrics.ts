@@ -83,7 +83,7 @@ export class ServiceMetrics implements CallMetrics {
     });
     new Gauge({
       name: "discovery_view_age_seconds",
-      help: "Time since an agent last said which instances there are; above 60 no agent answers.",
+      help: "Time since an agent last said which instances there are; above 20 no agent answers.",
       labelNames: ["target"],
       registers,
       collect() {

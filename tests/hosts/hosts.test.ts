@@ -238,7 +238,7 @@ test("the leader's host loses its power: others lead and serve, its instances mo
         await expectApart(others);
         expect(await failing()).toEqual([`client-${lost}`, `gateway-${lost}`, `server-${lost}`]);
       }, 120);
-      for (const number of others) await products(gatewayAt(number));
+      for (const number of others) await eventually(() => products(gatewayAt(number)));
     },
     { failing: AT_A_LOSS },
   );
@@ -296,7 +296,7 @@ test("the host of Swarm's only manager loses its power: the others serve, and it
         expect(await leaderHost([3, 2])).not.toBe(1);
         expect(await failing(3)).toEqual(["client-1", "gateway-1", "server-1", ...staying].sort());
       }, 120);
-      for (const number of [2, 3]) await products(gatewayAt(number));
+      for (const number of [2, 3]) await eventually(() => products(gatewayAt(number)));
     },
     { failing: AT_A_LOSS, agents: [3, 2] },
   );

@@ -344,6 +344,10 @@ test("a backup is restored", async () => {
 test("a host that is lost with its disk is replaced by an empty one of its name", async () => {
   await underWay("a host replaced by an empty one", [gatewayAt(1)], async () => {
     await lab.wipe(2);
+    // Until Consul has noticed, an agent may wait for an answer of the lost server, half a minute long.
+    await eventually(async () => {
+      expect(await failing()).toEqual(expect.arrayContaining(["client-2", "gateway-2", "server-2"]));
+    }, 120);
     await lab.docker(1, "node", "rm", "--force", "host2");
     await lab.grow(3);
     expectSuccess(await stack.up("--refresh"));

@@ -50,6 +50,7 @@ export class Pool {
   readonly #now: () => number;
   readonly #members = new Map<string, MutableMember>();
   #seen: readonly Instance[] | undefined;
+  #best: ReadonlySet<Instance> = new Set();
   #eligible: readonly MutableMember[] = [];
   #standIns: readonly MutableMember[] = [];
   #checkedAt = Number.NEGATIVE_INFINITY;
@@ -116,8 +117,7 @@ export class Pool {
         member.latencyMs === 0 ? ms : member.latencyMs + (ms - member.latencyMs) * latestPart;
       member.measuredAt = now;
     }
-    const { instances } = this.#args.view;
-    if (this.#args.ejections.note(member.instance.id, failed, best(instances).length)) {
+    if (this.#args.ejections.note(member.instance.id, failed, this.#best.size)) {
       this.#args.onEject(member.instance);
       this.#refresh();
     }
@@ -161,7 +161,8 @@ export class Pool {
         });
       }
     }
-    this.#args.ejections.keep(new Set(best(instances).map(({ id }) => id)));
+    this.#best = new Set(best(instances));
+    this.#args.ejections.keep(new Set([...this.#best].map(({ id }) => id)));
   }
 
   #refresh(): void {
@@ -172,8 +173,7 @@ export class Pool {
       const idleMs = now - Math.max(member.measuredAt, this.#checkedAt);
       member.latencyMs *= now - member.measuredAt > 1_000 ? 0.5 ** (idleMs / halfLifeMs) : 1;
     }
-    const preferred = new Set(best(this.#args.view.instances));
-    const [wanted, others] = split(members, ({ instance }) => preferred.has(instance));
+    const [wanted, others] = split(members, ({ instance }) => this.#best.has(instance));
     const [eligible, ejected] = split(wanted, ({ weight }) => weight > 0);
     this.#eligible = eligible;
     // Rather an ejected one than none, and rather a critical one: the check may have run at the wrong moment.

@@ -58,11 +58,12 @@ export async function inspectAll<T>(engine: Endpoint, kind: string, list: readon
   }
 }
 
-/** What is gone since it was listed, as Swarm's containers come and go, is left out. */
+/** What is gone since it was listed, as Swarm's containers and networks come and go, is left out. */
 function inspect(kind: string, ids: readonly string[], engine: Endpoint): Promise<string> {
   return docker([kind, "inspect", ...ids], engine).catch((error: unknown) => {
     const { stdout = "", stderr = "" } = error as { stdout?: string; stderr?: string };
-    if (/^(Error( response from daemon)?: No such container: \w+\s*)+$/.test(stderr)) return stdout;
+    if (/^(Error( response from daemon)?: (No such \w+: \w+|network \w+ not found)\s*)+$/.test(stderr))
+      return stdout;
     throw error;
   });
 }

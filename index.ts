@@ -3,11 +3,12 @@ import { bundleServices } from "./bundle";
 import { AccessControl } from "./components/access-control";
 import { Cluster } from "./components/cluster";
 import { Images } from "./components/images";
-import { through, type Host } from "./components/host";
+import { onHost, through, type Host } from "./components/host";
 import { KeyMaterial } from "./components/key-material";
 import { Monitor } from "./components/monitor";
 import { Service } from "./components/service";
 import { Snapshots } from "./components/snapshots";
+import { Starter } from "./components/starter";
 import { preflight } from "./preflight";
 import { platformOf } from "./platform";
 import { planRoll } from "./roll";
@@ -32,6 +33,13 @@ export = async () => {
 
   const platform = platformOf(settings);
   const images = new Images("images", { ...settings, owner, platform, services: bundled });
+  for (const { host, path } of platform.unreliable) {
+    new Starter(
+      onHost("starter", host),
+      { owner, host, socketPath: path, imageId: images.nodeIdOn(host) },
+      through(host),
+    );
+  }
   const keys = settings.insecure ? undefined : new KeyMaterial("keys", settings);
   const datacenter = new Cluster("consul", {
     ...settings,

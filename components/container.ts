@@ -18,7 +18,8 @@ export interface Owner {
 export type InTurn = <T>(container: string, before: readonly T[]) => T[];
 
 /** What a container does for the datacenter. */
-export type Role = "network" | "server" | "client" | "monitor" | "service" | "snapshots" | "secrets";
+export type Role =
+  "network" | "server" | "client" | "monitor" | "service" | "snapshots" | "secrets" | "starter";
 
 /** A network that containers join. */
 export interface Attachment {
@@ -30,6 +31,9 @@ export interface Attachment {
   readonly address?: string;
 }
 
+/** The name of a container that is in no network, and so reaches nobody and is reached by nobody. */
+export type Unattached = Pick<Attachment, "alias">;
+
 /** What every container of this project has to say about itself. */
 export interface ContainerSpec {
   /** Owner, for the container's name and labels. */
@@ -40,11 +44,11 @@ export interface ContainerSpec {
   readonly imageId: pulumi.Input<string>;
   /** Name of the host that it is on, and may not leave. @default any, or the only one */
   readonly host?: string | undefined;
-  /** The network that it joins. */
-  readonly attachment: Attachment;
+  /** Its name, and the network that it joins. */
+  readonly attachment: Attachment | Unattached;
   /** Memory limit in MiB, swap included. */
   readonly memoryMb: number;
-  /** User and group that it runs as, never root. */
+  /** User and group that it runs as; root for none but the starter. */
   readonly user: string;
   /** Command whose success means healthy. */
   readonly healthTest: readonly string[];
@@ -104,13 +108,15 @@ export function labelList(
   return Object.entries({ ...more, ...labels(owner, role) }).map(([label, value]) => ({ label, value }));
 }
 
-/** Options of a Docker listing that leave the stack's own, of one role where that is given. */
-export function labelFilters({ project, stack }: Owner, role?: Role): string[] {
+/** The labels, as `NAME=VALUE`, by which the stack's own are found, those of one role where that is given. */
+export function ownLabels({ project, stack }: Owner, role?: Role): string[] {
   const own = { project, stack, ...(role === undefined ? {} : { role }) };
-  return Object.entries(own).flatMap(([label, value]) => [
-    "--filter",
-    `label=consul-docker.${label}=${value}`,
-  ]);
+  return Object.entries(own).map(([label, value]) => `consul-docker.${label}=${value}`);
+}
+
+/** Options of a Docker listing that leave the stack's own, of one role where that is given. */
+export function labelFilters(owner: Owner, role?: Role): string[] {
+  return ownLabels(owner, role).flatMap((label) => ["--filter", `label=${label}`]);
 }
 
 // Processes and threads of one user on the whole host: the provider has no argument for a limit by container.
@@ -138,13 +144,7 @@ export function containerArgs(spec: ContainerSpec): docker.ContainerArgs {
       ...volume,
     })),
     labels: labelList(spec.owner, spec.role, hostLabel(spec.host)),
-    networksAdvanced: [
-      {
-        name: attachment.networkId,
-        aliases: [attachment.alias],
-        ...(attachment.address === undefined ? {} : { ipv4Address: attachment.address }),
-      },
-    ],
+    ...joined(attachment),
     healthcheck: {
       tests: ["CMD", ...spec.healthTest],
       interval: goDuration(spec.healthIntervalSeconds),
@@ -156,6 +156,16 @@ export function containerArgs(spec: ContainerSpec): docker.ContainerArgs {
     waitTimeout: spec.readyTimeoutSeconds,
     stopTimeout: spec.stopTimeoutSeconds,
     destroyGraceSeconds: spec.stopTimeoutSeconds,
+  };
+}
+
+function joined(attachment: Attachment | Unattached): Partial<docker.ContainerArgs> {
+  if (!("networkId" in attachment)) return { networkMode: "none" };
+  const { networkId, alias, address } = attachment;
+  return {
+    networksAdvanced: [
+      { name: networkId, aliases: [alias], ...(address === undefined ? {} : { ipv4Address: address }) },
+    ],
   };
 }
 

@@ -43,6 +43,8 @@ export class Images extends pulumi.ComponentResource {
   public readonly consulIdOn: (host: Host) => pulumi.Output<string>;
   /** ID of the consul-esm image on a host. */
   public readonly monitorIdOn: (host: Host) => pulumi.Output<string>;
+  /** ID of the Node.js image on a host. */
+  public readonly nodeIdOn: (host: Host) => pulumi.Output<string>;
   /** Names of the services' images, by the service's; empty where they are not built here. */
   public readonly ofServices: ReadonlyMap<string, pulumi.Input<string>>;
   /** Name of the Node.js image that services are built on. */
@@ -98,6 +100,7 @@ export class Images extends pulumi.ComponentResource {
     this.nodeName = references.node;
     this.consulIdOn = (host) => on(host).consul.imageId;
     this.monitorIdOn = (host) => on(host).monitor.imageId;
+    this.nodeIdOn = (host) => on(host).node.imageId;
     this.registerOutputs({ consulId: first.consul.imageId, monitorId: first.monitor.imageId });
   }
 }

@@ -1,6 +1,6 @@
 import * as docker from "@pulumi/docker";
 import type * as pulumi from "@pulumi/pulumi";
-import { containerArgs, containerOptions, type ContainerSpec } from "./container";
+import { containerArgs, containerOptions, type Attachment, type ContainerSpec } from "./container";
 import type { Host } from "./host";
 
 /** A port that an instance is reached by from outside. */
@@ -15,6 +15,7 @@ export interface PublishedPort {
 
 /** One copy of a service's program. */
 export interface InstanceSpec extends ContainerSpec {
+  readonly attachment: Attachment;
   /** Environment, as `NAME=value`. */
   readonly envs: readonly string[];
   /** Addresses of the DNS that its resolver asks. */
@@ -45,6 +46,14 @@ export interface PlannedInstance {
   readonly avoid?: readonly string[];
 }
 
+/** An engine, as a container on its host reaches it. */
+export interface EngineSocket {
+  /** The host. */
+  readonly host: Host;
+  /** Path of the socket that the engine listens on. */
+  readonly path: string;
+}
+
 /** What the datacenter runs on: all that differs between one engine and several lies behind this. */
 export interface Platform {
   /** The hosts. */
@@ -55,6 +64,8 @@ export interface Platform {
   readonly provider: docker.Provider | undefined;
   /** Whether the images of services are on every host before the datacenter, and known by their names. */
   readonly prebuilt: boolean;
+  /** Engines that do not always bring back by themselves what runs on them. */
+  readonly unreliable: readonly EngineSocket[];
   /** A host for each of so many of a kind, servers or the like: as evenly as the hosts allow. */
   place(count: number): readonly Host[];
   /** The instances of a service. */
@@ -71,6 +82,7 @@ export function singleEngine(bindAddress: string): Platform {
     networkDriver: "bridge",
     provider: undefined,
     prebuilt: false,
+    unreliable: [],
     place: (count) => Array.from({ length: count }, () => host),
     plan: ({ instances, hostPort }) =>
       Array.from({ length: instances }, (_, index) => ({

@@ -36,6 +36,7 @@ export function swarm(nodes: readonly SwarmHost[], registry?: string): Platform 
   const provider = nodes.filter(({ manager }) => manager).map((node) => engine("swarm_manager", node))[0];
   const hosts = nodes.map((node): Seat => ({
     drain: node.drain,
+    socket: socketPath(node),
     host: { name: node.name, address: node.address, provider: engine(node.name, node) },
   }));
   const drained = nodes.filter(({ drain }) => drain).map(({ name }) => name);
@@ -46,6 +47,7 @@ export function swarm(nodes: readonly SwarmHost[], registry?: string): Platform 
     networkDriver: "overlay",
     provider,
     prebuilt: true,
+    unreliable: hosts.flatMap(({ drain, host, socket }) => (drain ? [] : [{ host, path: socket }])),
     place: (count) => spread(count, hosts),
     plan: ({ instances, hostPort }) =>
       hostPort === undefined
@@ -71,10 +73,17 @@ function login(registry: string): docker.types.input.ProviderRegistryAuth {
   return { address: registryHost(registry) };
 }
 
-/** A host, and whether it is to have nothing. */
+/** A host, whether it is to have nothing, and the socket that its engine listens on. */
 interface Seat {
   readonly drain: boolean;
   readonly host: Host;
+  readonly socket: string;
+}
+
+/** Whoever reaches an engine from elsewhere does not say on which socket it listens at home: by default. */
+function socketPath({ endpoint }: SwarmHost): string {
+  const [, path] = /^unix:\/\/(.*)/.exec(endpoint) ?? [];
+  return path ?? "/var/run/docker.sock";
 }
 
 /** One after the other. What a drained host would have goes where there is least, so that all others stay where they are. */

@@ -8,14 +8,19 @@ const HOST_MODES = ["networkMode", "pidMode", "ipcMode", "usernsMode"] as const;
 export const privileges: ResourceRule = {
   name: "privileges",
   description:
-    "No container runs as root, with privileges, in the host's namespaces or with the engine's socket.",
-  faults: (resource) =>
-    resource.type === CONTAINER
-      ? [...identity(resource.props), ...rights(resource.props), ...reach(resource.props)].map(
-          (fault) => `${called(resource)} ${fault}`,
-        )
-      : [],
+    "No container runs as root, with privileges, in the host's namespaces or with the engine's socket, but a starter.",
+  faults: (resource) => {
+    if (resource.type !== CONTAINER) return [];
+    const { props } = resource;
+    const roots = isStarter(resource) ? [] : [...identity(props), ...socket(props)];
+    return [...roots, ...rights(props), ...reach(props)].map((fault) => `${called(resource)} ${fault}`);
+  },
 };
+
+/** It is there to start what the engine does not, for which it needs the socket; nobody reaches it. */
+function isStarter({ urn, props }: Resource): boolean {
+  return urn.includes(`:consul-docker:index:Starter$${CONTAINER}:`) && props["networkMode"] === "none";
+}
 
 function identity(props: Resource["props"]): string[] {
   const { user } = props;
@@ -38,10 +43,6 @@ function rights({ privileged, capabilities }: Resource["props"]): string[] {
 
 function reach(props: Resource["props"]): string[] {
   const networks = list(props["networksAdvanced"]).map((network) => table(network)["name"]);
-  const sources = [
-    ...list(props["volumes"]).map((volume) => table(volume)["hostPath"]),
-    ...list(props["mounts"]).map((mount) => table(mount)["source"]),
-  ];
   return [
     ...HOST_MODES.filter((mode) => props[mode] === "host").map(
       (mode) => `must not share a namespace of the host, got ${mode} "host"; take ${mode} out`,
@@ -49,15 +50,22 @@ function reach(props: Resource["props"]): string[] {
     ...(networks.includes("host")
       ? ['must not share a namespace of the host, got the network "host"; join the network of the datacenter']
       : []),
-    ...sources
-      .map(text)
-      .filter((source) => source !== undefined)
-      .filter(holdsSocket)
-      .map(
-        (source) =>
-          `must not reach the engine's socket, got a mount of "${source}"; who has it is root on the host: take it out`,
-      ),
   ];
+}
+
+function socket({ volumes, mounts }: Resource["props"]): string[] {
+  const sources = [
+    ...list(volumes).map((volume) => table(volume)["hostPath"]),
+    ...list(mounts).map((mount) => table(mount)["source"]),
+  ];
+  return sources
+    .map(text)
+    .filter((source) => source !== undefined)
+    .filter(holdsSocket)
+    .map(
+      (source) =>
+        `must not reach the engine's socket, got a mount of "${source}"; who has it is root on the host: take it out`,
+    );
 }
 
 /** The socket itself, or a folder above it. */

@@ -293,6 +293,15 @@ describe("a stack on hosts", () => {
     }
   });
 
+  test("has a starter on each of them", () => {
+    expect(providersOf(/^docker.Container starter/)).toEqual({
+      "starter-a": "a",
+      "starter-b": "b",
+      "starter-c": "c",
+    });
+    expect(stack.get("docker.Container starter-b").inputs["image"]).toBe("sha256:node-b");
+  });
+
   test("has its network, and its services, through the manager", () => {
     expect(stack.get("docker.Provider swarm_manager").inputs).toEqual({ host: "ssh://b" });
     expect(providersOf(/^docker.(Network|Service) /)).toEqual({

@@ -141,6 +141,19 @@ describe("privileges", () => {
   ])("lets %p pass", (props) => {
     expect(of(privileges, props)).toEqual([]);
   });
+
+  test("lets a starter be root with the engine's socket, as long as nobody reaches it", () => {
+    const type = "docker:index/container:Container";
+    const urn = (parent: string) => `urn:pulumi:test::shop::${parent}$${type}::starter-a`;
+    const props = { user: "0:0", volumes: [{ hostPath: "/var/run/docker.sock" }] };
+    const faults = (parent: string, more: Props) =>
+      privileges.faults({ type, name: "starter-a", urn: urn(parent), props: { ...props, ...more } });
+
+    expect(faults("consul-docker:index:Starter", { networkMode: "none" })).toEqual([]);
+    expect(faults("consul-docker:index:Starter", { networkMode: "none", privileged: true })).toHaveLength(1);
+    expect(faults("consul-docker:index:Starter", {})).toHaveLength(2);
+    expect(faults("my:index:Starter", { networkMode: "none" })).toHaveLength(2);
+  });
 });
 
 describe("exposed-secrets", () => {

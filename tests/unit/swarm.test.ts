@@ -53,6 +53,21 @@ test("each host is created through a provider of its own, what spans them throug
   expect(three.get("docker.Provider b").inputs).toEqual({ host: "tcp://b:2376", certPath: "/certs" });
 });
 
+test("each engine may need help to bring back what runs there, but for a drained one", async () => {
+  const { component } = await create(() =>
+    swarm([
+      node("u1", { manager: true, endpoint: "unix:///srv/docker.sock" }),
+      node("u2", { endpoint: "tcp://u2:2376" }),
+      node("u3", { drain: true }),
+    ]),
+  );
+
+  expect(component.unreliable.map(({ host, path }) => [host.name, path])).toEqual([
+    ["u1", "/srv/docker.sock"],
+    ["u2", "/var/run/docker.sock"],
+  ]);
+});
+
 test("each engine is told where the registry is, and nothing of a login", async () => {
   const { registrations } = await create(() =>
     swarm([node("r1", { manager: true }), node("r2")], "registry.example.com:5000/team"),

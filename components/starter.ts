@@ -3,7 +3,7 @@ import { join } from "node:path";
 import * as docker from "@pulumi/docker";
 import * as pulumi from "@pulumi/pulumi";
 import { transformSync } from "esbuild";
-import { containerArgs, containerOptions, ownLabels, type Owner } from "./container";
+import { containerArgs, containerOptions, ownLabels, physicalName, type Owner } from "./container";
 import type { Host } from "./host";
 
 /** What a starter needs from the rest of the stack. */
@@ -51,6 +51,8 @@ export class Starter extends pulumi.ComponentResource {
       name,
       {
         ...container,
+        // Its host's name may be too long for a host name.
+        name: physicalName(owner, name),
         volumes: [{ hostPath: args.socketPath, containerPath: SOCKET, readOnly: true }],
         command: ["node", "--eval", program(), "--", SOCKET, MARKER, String(SECONDS), ...ownLabels(owner)],
       },

@@ -56,9 +56,12 @@ export function containerProblem(
     };
   // What carries secrets into volumes never starts.
   if (role === "secrets") return undefined;
-  if (container.outOfMemory)
-    return { what: `${alias} ran out of memory at ${container.memoryMb} MiB`, advice: moreMemory(container) };
   const logs = `docker logs --tail 20 ${name}`;
+  if (container.outOfMemory)
+    return {
+      what: `${alias} ran out of memory at ${container.memoryMb} MiB`,
+      advice: moreMemory(container) ?? logs,
+    };
   switch (container.status) {
     case "running":
       return unhealthy(alias, logs, container);
@@ -103,8 +106,16 @@ function unhealthy(alias: string, logs: string, { health }: Container): Problem 
   }
 }
 
-function moreMemory({ role, memoryMb }: Container): string {
-  return role === "service"
-    ? `set memoryMb of the service to ${memoryMb * 2} in the stack file, then npm run up`
-    : `pulumi config set ${role}MemoryMb ${memoryMb * 2} && npm run up`;
+/** undefined where no setting says how much it has. */
+function moreMemory({ role, memoryMb }: Container): string | undefined {
+  switch (role) {
+    case "service":
+      return `set memoryMb of the service to ${memoryMb * 2} in the stack file, then npm run up`;
+    case "server":
+    case "client":
+    case "monitor":
+      return `pulumi config set ${role}MemoryMb ${memoryMb * 2} && npm run up`;
+    default:
+      return undefined;
+  }
 }

@@ -1,6 +1,10 @@
+import type { Role } from "../../components/container";
 import type { Container } from "./containers";
 import { found, type Finding } from "./finding";
 import type { StackState } from "./state";
+
+/** What has no use for a network: the one only carries files, the other only talks to its engine. */
+const APART: readonly Role[] = ["secrets", "starter"];
 
 /** `networks` are the names of those that carry the stack's labels. */
 export function examineNetwork(
@@ -15,7 +19,7 @@ export function examineNetwork(
     const container = containers.find((one) => one.name === name);
     return (
       network !== undefined &&
-      role !== "secrets" &&
+      !APART.includes(role) &&
       container?.status === "running" &&
       !container.networks.includes(network.name)
     );

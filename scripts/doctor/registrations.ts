@@ -1,3 +1,5 @@
+import { physicalName } from "../../components/container";
+import { endpointOptions } from "../../engine";
 import { containerProblem, type Container } from "./containers";
 import { found, type Finding, type Problem } from "./finding";
 import { quoted } from "./shell";
@@ -88,17 +90,25 @@ function serviceFaults(declared: DeclaredService, { services, checks }: Catalog)
 
 function checkProblem(
   { Node, Name, Status, Output }: CatalogCheck,
-  { containers: declared }: StackState,
+  state: StackState,
   containers: readonly Container[] | undefined,
 ): Problem {
   const [reason = ""] = Output.trim().split("\n");
-  const container = declared.find(({ alias }) => alias === Node);
-  const logs = container === undefined ? "npm run status" : `docker logs --tail 20 ${container.name}`;
+  const container = state.containers.find(({ alias }) => alias === Node);
+  const logs = container === undefined ? tasks(Node, state) : `docker logs --tail 20 ${container.name}`;
   const remedy = container === undefined ? undefined : containerProblem(container, containers)?.advice;
   return {
     what: `${Node}'s check ${Name} is ${Status}${reason === "" ? "" : `: ${reason}`}`,
     advice: remedy ?? logs,
   };
+}
+
+/** What shows where Swarm runs an instance, and why it does not. */
+function tasks(instance: string, { owner, outputs: { hosts = [] } }: StackState): string {
+  const manager = hosts.find((host) => host.manager === true);
+  if (manager === undefined) return "npm run status";
+  const name = physicalName(owner, instance);
+  return ["docker", ...endpointOptions(manager), "service ps --no-trunc", name].join(" ");
 }
 
 /** The token goes through a pipe: an argument would be in the host's list of processes. */

@@ -51,6 +51,11 @@ describe("containers", () => {
       "set memoryMb of the service to 512 in the stack file, then npm run up",
     ],
     [
+      { role: "starter", outOfMemory: true, memoryMb: 128 },
+      "api-1 ran out of memory at 128 MiB",
+      "docker logs --tail 20 p-s-api-1",
+    ],
+    [
       { role: "server", outOfMemory: true, memoryMb: 512 },
       "api-1 ran out of memory at 512 MiB",
       "pulumi config set serverMemoryMb 1024 && npm run up",
@@ -88,13 +93,15 @@ describe("containers", () => {
 
 describe("the network", () => {
   const NETWORK = { urn: "urn:consul", name: "p-s-network" };
-  const state = { networks: [NETWORK], containers: [SERVER, API, KEYS] };
+  const STARTER = declared("starter-a", "starter");
+  const state = { networks: [NETWORK], containers: [SERVER, API, KEYS, STARTER] };
   const keys = container("keys", { status: "created", networks: ["none"] });
 
   test("is well when it is there with every container that runs", () => {
     const stopped = container("api-1", { status: "exited", networks: [] });
+    const starter = container("starter-a", { networks: ["none"] });
 
-    expect(examineNetwork(state, ["p-s-network"], [container("server-1"), stopped, keys])).toEqual({
+    expect(examineNetwork(state, ["p-s-network"], [container("server-1"), stopped, keys, starter])).toEqual({
       area: "network",
       ok: true,
       seen: "p-s-network",

@@ -120,3 +120,20 @@ test("a check that does not pass is named with the first line that it wrote, and
     serf,
   ]);
 });
+
+test("a check of an instance that Swarm runs is helped where Swarm says why it does not run", () => {
+  const hosts = [
+    { name: "a", endpoint: "ssh://a", address: "192.0.2.1" },
+    { name: "b", endpoint: "tcp://b:2376", certPath: "/certs", address: "192.0.2.2", manager: true },
+  ];
+  const failing = { checks: [check({ Status: "critical" })] };
+  const state = { ...STATE, containers: [], outputs: { hosts } };
+
+  expect(examineRegistrations(state, [], { ...CATALOG, ...failing }).problems).toEqual([
+    {
+      what: "api-1's check HTTP /ready is critical",
+      advice:
+        "docker -H tcp://b:2376 --tlsverify --tlscacert /certs/ca.pem --tlscert /certs/cert.pem --tlskey /certs/key.pem service ps --no-trunc p-s-api-1",
+    },
+  ]);
+});

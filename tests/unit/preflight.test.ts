@@ -369,6 +369,24 @@ test("a container that ends while it is asked for is none", async () => {
   );
 });
 
+test.each(["No such network: n2", "network n2 not found"])(
+  "a network that goes while it is asked for is none: %s",
+  async (gone) => {
+    await docker({
+      ...IDLE,
+      "network ls -q": "n1\nn2",
+      "network inspect n1 n2": {
+        output: JSON.stringify([network("theirs", ["10.9.0.128/25"], null)]),
+        error: `Error response from daemon: ${gone}`,
+      },
+    });
+
+    expect(await faultOf({})).toBe(
+      "this host cannot take the stack:\n  subnet 10.9.0.0/24 overlaps 10.9.0.128/25 of the Docker network theirs; set consul-docker:subnet to a free one",
+    );
+  },
+);
+
 describe("several hosts", () => {
   const engines: readonly Engine[] = [
     { name: "a", endpoint: "ssh://a", address: "192.0.2.1", manager: true },

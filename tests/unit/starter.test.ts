@@ -20,7 +20,7 @@ test("is one container with the socket of its engine, and without a network", as
   expect(refs).toEqual(["Starter starter-a", "docker.Container starter-a"]);
   expect(get("docker.Container starter-a").inputs).toEqual({
     ...HARDENED,
-    name: "shop-test-starter",
+    name: "shop-test-starter-a",
     hostname: "starter",
     image: "sha256:node",
     command: [

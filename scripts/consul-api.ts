@@ -35,7 +35,7 @@ export class ConsulApi {
   constructor({ httpApiUrl, caCertificate, managementToken, timeoutMs = 10_000 }: ConsulApiArgs) {
     this.#url = httpApiUrl;
     this.#headers = managementToken === undefined ? {} : { "x-consul-token": managementToken };
-    this.#dispatcher = new Agent(caCertificate === undefined ? {} : { connect: { ca: caCertificate } });
+    this.#dispatcher = new Agent({ connect: connecting(caCertificate, timeoutMs) });
     this.#timeoutMs = timeoutMs;
   }
 
@@ -87,7 +87,14 @@ export class ConsulApi {
     } catch (error) {
       if (error instanceof RefusedError) throw error;
       const { message, code } = error as Error & { code?: unknown };
-      throw new Error(`Consul does not answer at ${url}: ${typeof code === "string" ? code : message}`);
+      const reason =
+        code === "UND_ERR_CONNECT_TIMEOUT" ? `no connection within ${this.#timeoutMs / 1000} s` : code;
+      throw new Error(`Consul does not answer at ${url}: ${typeof reason === "string" ? reason : message}`);
     }
   }
+}
+
+/** How undici connects: an AbortSignal does not end that, and for as long as ten seconds nothing else would. */
+export function connecting(ca: string | undefined, timeoutMs: number): { ca?: string; timeout: number } {
+  return { ...(ca === undefined ? {} : { ca }), timeout: timeoutMs };
 }

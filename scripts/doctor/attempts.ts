@@ -2,6 +2,7 @@ import { Resolver } from "node:dns/promises";
 import { connect } from "node:net";
 import { Agent, request } from "undici";
 import { reachableAt } from "../../components/addresses";
+import { connecting } from "../consul-api";
 import { answer } from "./answer";
 import type { Attempt } from "./ports";
 import type { DeclaredPort, StackState } from "./state";
@@ -44,7 +45,7 @@ async function attempt(place: Omit<Attempt, "failure">, trial: Promise<void>): P
 
 /** Whatever the status: an answer is one. */
 async function get(url: string, caCertificate?: string): Promise<void> {
-  const dispatcher = new Agent(caCertificate === undefined ? {} : { connect: { ca: caCertificate } });
+  const dispatcher = new Agent({ connect: connecting(caCertificate, TIMEOUT_MS) });
   const signal = AbortSignal.timeout(TIMEOUT_MS);
   try {
     const { body } = await request(url, { dispatcher, signal });
@@ -84,7 +85,7 @@ function open({ ip, external }: DeclaredPort): Promise<void> {
 /** One line, with the word of the system where there is one. */
 function reason(error: unknown): Error {
   const { name, code, message } = error as Error & { readonly code?: unknown };
-  if (name === "TimeoutError" || code === "ETIMEOUT")
+  if (name === "TimeoutError" || code === "ETIMEOUT" || code === "UND_ERR_CONNECT_TIMEOUT")
     return new Error(`no answer within ${TIMEOUT_MS / 1000} s`);
   return new Error(typeof code === "string" ? code : message);
 }

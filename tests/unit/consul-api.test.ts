@@ -1,3 +1,4 @@
+import { once } from "node:events";
 import {
   createServer as createHttpServer,
   type IncomingMessage,
@@ -5,7 +6,7 @@ import {
   type ServerResponse,
 } from "node:http";
 import { createServer as createHttpsServer } from "node:https";
-import type { AddressInfo } from "node:net";
+import { createServer, type AddressInfo } from "node:net";
 import { Readable } from "node:stream";
 import { text } from "node:stream/consumers";
 import { createAuthority, issueCertificate, type KeyPair } from "../../components/certificates";
@@ -147,6 +148,18 @@ test("an answer that does not come is one line, after as long as is waited for i
   await errorOf(new ConsulApi({ httpApiUrl, timeoutMs: 3_000 }).get("status/leader"));
   expect(timeout.mock.calls).toEqual([[10_000], [3_000]]);
   timeout.mockRestore();
+});
+
+test("a connection that does not come about is given up as soon", async () => {
+  const silent = createServer().listen(0, "127.0.0.1");
+  await once(silent, "listening");
+  const httpApiUrl = `https://127.0.0.1:${(silent.address() as AddressInfo).port}`;
+
+  // Without a limit of its own it would end after ten seconds, aborted.
+  expect(await errorOf(new ConsulApi({ httpApiUrl, timeoutMs: 300 }).get("status/leader"))).toBe(
+    `Consul does not answer at ${httpApiUrl}/v1/status/leader: no connection within 0.3 s`,
+  );
+  silent.close();
 });
 
 test("HTTPS is verified by the stack's authority, and by no other", async () => {

@@ -302,7 +302,7 @@ test("the host of Swarm's only manager loses its power: the others serve, and it
     { failing: AT_A_LOSS, agents: [3, 2] },
   );
 
-  await underWay("its power is back", [gatewayAt(3)], async () => {
+  await underWay("Swarm's manager is back", [gatewayAt(3)], async () => {
     await lab.start(1);
     await eventually(expectFullHealth, 120);
   });

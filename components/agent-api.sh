@@ -4,10 +4,10 @@ secrets=/consul/secrets
 
 # Answer of the agent to METHOD /v1/PATH with the token in the file TOKEN.
 # In an argument of wget, the token would be in the host's list of processes.
-#   api METHOD PATH TOKEN
+#   api METHOD PATH TOKEN [BODY]
 api() {
-  printf '%s /v1/%s HTTP/1.0\r\nX-Consul-Token: %s\r\nContent-Length: 0\r\n\r\n' \
-    "$1" "$2" "$(cat "$secrets/$3" 2>/dev/null)" | nc 127.0.0.1 8500
+  printf '%s /v1/%s HTTP/1.0\r\nX-Consul-Token: %s\r\nContent-Length: %s\r\n\r\n%s' \
+    "$1" "$2" "$(cat "$secrets/$3" 2>/dev/null)" "${#4}" "$4" | nc 127.0.0.1 8500
 }
 
 # Address of the leader in quotes, as this agent knows it; '""' where there is none.

@@ -35,6 +35,21 @@ drain() {
   sleep 1
 }
 
+# A server that lost its data comes back as another node. The catalog keeps the name for the one before, unless that one
+# is known to have failed, and it never will be where the new one was there sooner: then nothing is registered of it.
+claim_name() {
+  while sleep 2; do
+    own=$(cat /consul/data/node-id 2>/dev/null)
+    [ -n "$own" ] || continue
+    registered=$(api GET "catalog/node/$node?stale" management-token 2>/dev/null | tr -d ' \n' |
+      sed -n 's/.*"Node":{"ID":"\([^"]*\)".*/\1/p')
+    [ "$own" != "$registered" ] || return 0
+    [ -n "$registered" ] || continue
+    echo "the name $node was that of the node $registered"
+    api PUT catalog/deregister management-token "{\"Node\":\"$node\"}" >/dev/null
+  done
+}
+
 stop() {
   if [ "$(leader)" != '""' ]; then
     staying=$(api GET 'kv/consul-docker/servers?raw' management-token | tail -n 1)
@@ -51,9 +66,12 @@ trap 'kill -HUP "$agent"' HUP
 trap stop TERM INT
 docker-entrypoint.sh "$@" &
 agent=$!
+claim_name &
+claim=$!
 # A signal ends the wait, too.
 while kill -0 "$agent" 2>/dev/null; do
   wait "$agent"
   status=$?
 done
+kill "$claim" 2>/dev/null
 exit "$status"

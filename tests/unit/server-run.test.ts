@@ -38,6 +38,10 @@ const STAND_INS: Readonly<Record<string, string>> = {
       'GET status/leader') cat "$folder/leader" ;;
       'GET kv/consul-docker/servers?raw') cat "$folder/staying" ;;
       'GET operator/raft/configuration') cat "$folder/raft" ;;
+      'GET catalog/node/server-2?stale') cat "$folder/registered" ;;
+      'PUT catalog/deregister')
+        printf '%s\\n' "$request" | tail -n 1 >>"$folder/events"
+        cp "$folder/registers" "$folder/registered" ;;
     esac`,
 };
 
@@ -57,10 +61,17 @@ interface Scene {
   /** How often leadership has to be handed over until somebody takes it. */
   readonly succeedsAt?: number;
   readonly signals: readonly NodeJS.Signals[];
+  /** The server's ID. @default none yet */
+  readonly own?: string;
+  /** The ID that the catalog has for the server's name. @default none */
+  readonly registered?: string;
 }
 
+const nodeOf = (id: string) =>
+  id === "" ? "Not Found" : JSON.stringify({ Node: { ID: id, Node: "server-2" }, Services: {} });
+
 /** Runs the script until it ends; resolves to what the agent got and was asked, in this order. */
-async function run({ leader, staying = "", succeedsAt = 1, signals }: Scene) {
+async function run({ leader, staying = "", succeedsAt = 1, signals, own = "", registered = "" }: Scene) {
   const write = (name: string, content: string, mode = 0o644) =>
     writeFile(join(folder, name), content, { mode });
   await Promise.all([
@@ -69,11 +80,15 @@ async function run({ leader, staying = "", succeedsAt = 1, signals }: Scene) {
     write("next-leader", OTHER),
     write("staying", staying),
     write("raft", RAFT),
+    write("node-id", own),
+    write("registered", nodeOf(registered)),
+    write("registers", nodeOf(own)),
     ...Object.entries(STAND_INS).map(([name, body]) => write(name, `#!/bin/bash\n${body}\n`, 0o755)),
   ]);
   const program = scripts("agent-api.sh", "server-run.sh")
     .replace("secrets=/consul/secrets", `secrets=${folder}/secrets`)
     .replace("/consul/config/drain.json", `${folder}/drain.json`)
+    .replace("/consul/data/node-id", `${folder}/node-id`)
     .replaceAll(/sleep [\d.]+/g, "sleep 0.05");
   const child = spawn("sh", ["-c", program, "server-run.sh", "server-2", "10.9.0.12", "agent", "-x"], {
     env: { PATH: `${folder}:${process.env["PATH"] ?? ""}`, folder, succeedsAt: `${succeedsAt}` },
@@ -89,6 +104,7 @@ async function run({ leader, staying = "", succeedsAt = 1, signals }: Scene) {
   const read = (name: string) => readFile(join(folder, name), "utf8").catch(() => "");
   while ((await read("started")) === "") await sleep(10);
   expect(await read("started")).toBe("agent -x\n");
+  if (own !== "") await sleep(1_000);
   for (const signal of signals) {
     child.kill(signal);
     await sleep(200);
@@ -181,4 +197,31 @@ test("a server without a leader stops at once", async () => {
   const { events } = await run({ leader: '""', staying: "server-1", signals: ["SIGTERM"] });
 
   expect(events).toEqual(["TERM"]);
+});
+
+describe("a server", () => {
+  const LOOK = "GET catalog/node/server-2?stale";
+  const start = (registered: string) =>
+    run({ leader: '""', own: "new-id", registered, signals: ["SIGTERM"] });
+
+  test("that lost its data takes its name from the node that it was before", async () => {
+    const { events, output } = await start("old-id");
+
+    expect(events).toEqual([LOOK, "PUT catalog/deregister", '{"Node":"server-2"}', LOOK, "TERM"]);
+    expect(output).toBe("the name server-2 was that of the node old-id\n");
+  });
+
+  test("with its data has it already", async () => {
+    const { events, output } = await start("new-id");
+
+    expect(events).toEqual([LOOK, "TERM"]);
+    expect(output).toBe("");
+  });
+
+  test("that nobody knows yet waits until it is registered", async () => {
+    const { events } = await start("");
+
+    expect(events.length).toBeGreaterThan(3);
+    expect(new Set(events)).toEqual(new Set([LOOK, "TERM"]));
+  });
 });

@@ -63,8 +63,14 @@ export class Starter extends pulumi.ComponentResource {
   }
 }
 
-/** The program as JavaScript, whatever Node.js the image has. */
+let compiled: string | undefined;
+
+/** The program as JavaScript, whatever Node.js the image has; compiled once for all hosts. */
 export function program(): string {
-  const source = readFileSync(join(__dirname, "starter-run.ts"), "utf8");
-  return transformSync(source, { loader: "ts", format: "cjs", target: "node22" }).code;
+  compiled ??= transformSync(readFileSync(join(__dirname, "starter-run.ts"), "utf8"), {
+    loader: "ts",
+    format: "cjs",
+    target: "node22",
+  }).code;
+  return compiled;
 }

@@ -1,6 +1,6 @@
 import { execFile } from "node:child_process";
-import { createHash } from "node:crypto";
-import { mkdir, readdir, readFile, stat, writeFile } from "node:fs/promises";
+import { createHash, randomUUID } from "node:crypto";
+import { mkdir, readdir, readFile, rename, rm, stat, writeFile } from "node:fs/promises";
 import { dirname } from "node:path";
 import { promisify } from "node:util";
 import { build, type BuildFailure, type Metafile } from "esbuild";
@@ -24,7 +24,7 @@ interface Record {
 /**
  * Bundles each service into one file with its Dockerfile beside it, as the context of its image. A service none of
  * whose files changed since the last time is taken as it is; the others are type-checked first. Throws one RunError
- * that names file and line of every fault.
+ * that names file and line of every fault. Several runs may bundle at the same time.
  */
 export async function bundleServices<T extends { readonly name: string }>(
   services: readonly T[],
@@ -68,14 +68,14 @@ async function fingerprint(files: readonly string[], seen: Stamps = new Map()): 
 }
 
 function stamp(file: string, seen: Stamps): Promise<string> {
-  const known = seen.get(file) ?? stat(file).then(({ size, mtimeMs }) => `${file} ${size} ${mtimeMs}`);
+  const known = seen.get(file) ?? stat(file).then(({ size, mtime }) => `${file} ${size} ${mtime.getTime()}`);
   seen.set(file, known);
   return known;
 }
 
 async function bundle(service: string): Promise<string> {
   await mkdir(context(service), { recursive: true });
-  const { metafile } = await build({
+  const { metafile, outputFiles } = await build({
     entryPoints: [`services/${service}/main.ts`],
     outfile: `${context(service)}/main.js`,
     bundle: true,
@@ -86,8 +86,9 @@ async function bundle(service: string): Promise<string> {
     target: "node22",
     format: "cjs",
     metafile: true,
+    write: false,
     logLevel: "silent",
-  }).catch((failure: unknown): { metafile: Metafile } => {
+  }).catch((failure: unknown): never => {
     throw broken(
       (failure as BuildFailure).errors.map(
         ({ location, text }) =>
@@ -96,12 +97,21 @@ async function bundle(service: string): Promise<string> {
     );
   });
   const dockerfile = await readFile("services/Dockerfile", "utf8");
-  await writeFile(`${context(service)}/Dockerfile`, dockerfile);
-  const hash = sha256(dockerfile, await readFile(`${context(service)}/main.js`, "utf8")).slice(0, 12);
+  const program = outputFiles.map(({ text }) => text).join("");
+  await writeWhole(`${context(service)}/Dockerfile`, dockerfile);
+  await writeWhole(`${context(service)}/main.js`, program);
+  const hash = sha256(dockerfile, program).slice(0, 12);
   const inputs = [...new Set([...TOOLS, ...Object.keys(metafile.inputs), ...(await typeSources(metafile))])];
   const record: Record = { inputs, fingerprint: await fingerprint(inputs), hash };
-  await writeFile(recordFile(service), JSON.stringify(record));
+  await writeWhole(recordFile(service), JSON.stringify(record));
   return hash;
+}
+
+/** Puts a file in its place at once: another run, or the build of its image, may be reading the one before. */
+async function writeWhole(file: string, content: string): Promise<void> {
+  const draft = `${BUILD}/${randomUUID()}`;
+  await writeFile(draft, content);
+  await rename(draft, file);
 }
 
 /** The TypeScript files beside the bundled ones: a file of types alone is no part of the bundle, but of the check. */
@@ -116,15 +126,15 @@ async function typeSources(metafile: Metafile): Promise<string[]> {
 
 async function checkTypes(services: readonly string[]): Promise<void> {
   await mkdir(BUILD, { recursive: true });
-  const project = `${BUILD}/tsconfig.json`;
+  const project = `${BUILD}/tsconfig.${randomUUID()}.json`;
   const files = services.map((service) => `../services/${service}/main.ts`);
   await writeFile(
     project,
     JSON.stringify({ extends: "../tsconfig.json", compilerOptions: { types: ["node"] }, files, include: [] }),
   );
   const compiler = require.resolve("typescript/bin/tsc");
-  await promisify(execFile)(process.execPath, [compiler, "--pretty", "false", "-p", project]).catch(
-    (failure: unknown) => {
+  await promisify(execFile)(process.execPath, [compiler, "--pretty", "false", "-p", project])
+    .catch((failure: unknown) => {
       const output = (failure as { stdout: string }).stdout;
       // One line a fault: services/catalog/app.ts(12,5): error TS2322: Type …
       const lines = [...output.matchAll(/^(\S+)\((\d+),(\d+)\): error \w+: (.*)$/gm)];
@@ -135,8 +145,8 @@ async function checkTypes(services: readonly string[]): Promise<void> {
             )
           : [output],
       );
-    },
-  );
+    })
+    .finally(() => rm(project));
 }
 
 function broken(lines: readonly string[]): Error {

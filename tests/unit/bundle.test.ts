@@ -1,5 +1,5 @@
 import { execFileSync } from "node:child_process";
-import { mkdir, mkdtemp, readdir, readFile, realpath, rm, writeFile } from "node:fs/promises";
+import { mkdir, mkdtemp, open, readdir, readFile, realpath, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import * as pulumi from "@pulumi/pulumi";
@@ -104,6 +104,17 @@ describe("services that compile", () => {
     expect(await readFile(".build/second/image/main.js", "utf8")).toContain("good morning");
   });
 
+  test("leave the bundle before whole for who is reading it", async () => {
+    const reader = await open(".build/second/image/main.js");
+    await write("services/second/greet.ts", greet.replace("hello", "good evening"));
+
+    await bundleServices([{ name: "second" }]);
+
+    expect(await reader.readFile("utf8")).toContain("good morning");
+    await reader.close();
+    expect((await readdir(".build")).sort()).toEqual(["first", "second"]);
+  });
+
   test("keep their hash when a change makes no difference to what runs", async () => {
     await write("services/first/greet.ts", `// Says hello.\n${greet}`);
 
@@ -121,6 +132,17 @@ describe("a service that does not compile is named with file, line and column", 
     ).toBe(
       "the services do not compile:\n  services/mistyped/main.ts:2:7 Type 'number' is not assignable to type 'string'.",
     );
+  });
+
+  test("when another run bundles another service at the same time", async () => {
+    const right = await service("right", 'console.log("ok");\n');
+
+    const [fault] = await Promise.all([
+      faultOf("wrong", "const text: string = 5;\nconsole.log(text);\n"),
+      bundleServices([right]),
+    ]);
+
+    expect(fault).toContain("services/wrong/main.ts:1:7");
   });
 
   test("when it is in a file of types alone that was right before", async () => {

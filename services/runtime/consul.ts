@@ -40,8 +40,8 @@ export class Consul {
   }
 
   /**
-   * Answers when what is under the path is newer than the index, or when the wait is over; at once for index 0.
-   * Rejects when no agent gives a usable answer, with a reason for each, or when there is no token to ask with.
+   * Answers when what is under the path is newer than the index, or when the wait is over; for index 0 at once, with
+   * what a leader knows that a majority follows. Rejects when no agent gives a usable answer, with a reason for each, or when there is no token to ask with.
    */
   get(path: string, index: number, signal: AbortSignal): Promise<ConsulAnswer> {
     // An agent adds up to a sixteenth to the wait, so that not all queries end at once.
@@ -50,6 +50,8 @@ export class Consul {
       const url = new URL(path, address);
       url.searchParams.set("index", String(index));
       url.searchParams.set("wait", `${this.#waitMs}ms`);
+      // A server that has just become the leader may not have read its log yet, and would answer with less or nothing.
+      if (index === 0) url.searchParams.set("consistent", "");
       return read(await fetch(url, { headers, redirect, signal }));
     });
   }

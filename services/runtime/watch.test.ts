@@ -3,7 +3,7 @@ import fc from "fast-check";
 import { Consul } from "./consul";
 import { type Step, scriptedAgent } from "./testing/agent";
 import { recordedLog, until } from "./testing/helpers";
-import { Watch, backoffMs, nextIndex } from "./watch";
+import { Watch, backoffMs } from "./watch";
 
 const cleanups: (() => unknown)[] = [];
 afterEach(async () => {
@@ -43,22 +43,22 @@ test("the first query returns at once and each next one blocks on the index of t
   await until(() => queries.length === 3);
   expect(values).toEqual(["a", "b"]);
   expect(queries.map(({ pathname, search }) => pathname + search)).toEqual([
-    "/v1/some/path?key=value&index=0&wait=320ms",
+    "/v1/some/path?key=value&index=0&wait=320ms&consistent=",
     "/v1/some/path?key=value&index=7&wait=320ms",
     "/v1/some/path?key=value&index=9&wait=320ms",
   ]);
 });
 
-test("an index that goes backwards begins anew from 0, and its value counts", async () => {
+test("an index that goes backwards begins anew from 0, and what that gives counts", async () => {
   const { address, indexes } = await agent(
     { index: 50, body: "old" },
-    { index: 3, body: "restored" },
+    { index: 1, body: [] },
     { index: 3, body: "restored" },
   );
   const { values } = watch([address]);
   await until(() => indexes().length === 4);
   expect(indexes()).toEqual(["0", "50", "0", "3"]);
-  expect(values).toEqual(["old", "restored", "restored"]);
+  expect(values).toEqual(["old", "restored"]);
 });
 
 test.each([undefined, 0, -4, "many"])(
@@ -160,14 +160,6 @@ test("a stopped watch asks no more and says nothing", async () => {
   await sleep(250);
   expect(queries).toHaveLength(2);
   expect(messages()).toEqual([]);
-});
-
-test("the next index is the answered one, or 0 when that is smaller than the last", () => {
-  fc.assert(
-    fc.property(fc.nat(), fc.nat(), (previous, answered) => {
-      expect(nextIndex(previous, answered)).toBe(answered < previous ? 0 : answered);
-    }),
-  );
 });
 
 test("the pause after failures grows to 5 s and lies between half and all of its length", () => {

@@ -62,12 +62,15 @@ export class Watch implements Followed {
       let pauseMs: number;
       try {
         const answer = await consul.get(path, index, signal);
-        if (answer.index !== index) {
+        if (answer.index > index) {
           onValue(answer.value);
           onView();
         }
         this.#answeredAt = performance.now();
-        index = nextIndex(index, answer.index);
+        // An index that goes backwards says that the servers were restored or replaced, or that this agent has lost
+        // its stream of changes: after a query's wait it answers with an empty list then. So begin anew, and wait for
+        // what that gives.
+        index = answer.index < index ? 0 : answer.index;
         if (failures > 0) {
           log.info({ path }, "consul answers again");
         }
@@ -85,11 +88,6 @@ export class Watch implements Followed {
       await sleep(Math.max(0, pauseMs), undefined, { signal }).catch(() => undefined);
     }
   }
-}
-
-/** An index that goes backwards says that the servers were restored or replaced: begin anew. */
-export function nextIndex(previous: number, answered: number): number {
-  return answered < previous ? 0 : answered;
 }
 
 /** Pause after a number of earlier failures: 0.2 s, doubled each time up to 5 s, less a random part of up to half. */

@@ -1,8 +1,9 @@
 import { spawn, spawnSync } from "node:child_process";
 import { existsSync, mkdirSync, readFileSync } from "node:fs";
+import { testFailures, type TestReport } from "./test-failures";
 
-/** What of jest's JSON report is counted. */
-interface Report {
+/** What of jest's JSON report is counted and told. */
+interface Report extends TestReport {
   readonly numPassedTests: number;
   readonly numFailedTests: number;
   readonly numRuntimeErrorTestSuites: number;
@@ -10,7 +11,7 @@ interface Report {
 
 const ARTIFACTS = "artifacts";
 
-// npm test [-- unit | integration]: runs the tests and ends with the line "N passed, N failed".
+// npm test [-- unit | integration]: runs the tests and ends with what failed and the line "N passed, N failed".
 void run(process.argv.slice(2)).then((code) => {
   process.exitCode = code;
 });
@@ -22,8 +23,11 @@ async function run(chosen: readonly string[]): Promise<number> {
   const reports: Report[] = [];
   // One after the other, and the integration tests in one process: they share the engine and two cores.
   for (const suite of suites) reports.push(await jest(suite));
-  const sum = (count: keyof Report) => reports.reduce((total, report) => total + report[count], 0);
+  const sum = (count: Exclude<keyof Report, keyof TestReport>) =>
+    reports.reduce((total, report) => total + report[count], 0);
   const failed = sum("numFailedTests") + sum("numRuntimeErrorTestSuites");
+  const failures = reports.flatMap(testFailures);
+  if (failures.length > 0) console.log(`\n${failures.join("\n")}`);
   console.log(`\n${sum("numPassedTests")} passed, ${failed} failed`);
   return failed === 0 && sum("numPassedTests") > 0 ? 0 : 1;
 }

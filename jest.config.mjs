@@ -16,7 +16,7 @@ export default {
       ...shared,
       displayName: "unit",
       moduleNameMapper: {
-        "/typescript-shim$": "<rootDir>/tests/unit/no-typescript.ts",
+        "(/typescript-shim|^@npmcli/arborist)$": "<rootDir>/tests/unit/no-typescript.ts",
         // An import() needs the name that the file would have as JavaScript.
         "^\\./tracing-export\\.js$": "./tracing-export",
       },

@@ -51,6 +51,9 @@ claim_name() {
 }
 
 stop() {
+  # It may come before the line that follows the agent's start, or before the start.
+  agent=${agent:-$!}
+  [ -n "$agent" ] || exit 143
   if [ "$(leader)" != '""' ]; then
     staying=$(api GET 'kv/consul-docker/servers?raw' management-token | tail -n 1)
     case " $staying " in

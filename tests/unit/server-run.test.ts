@@ -1,4 +1,4 @@
-import { spawn } from "node:child_process";
+import { spawn, type ChildProcess } from "node:child_process";
 import { mkdir, mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -8,6 +8,7 @@ import { scripts } from "./fixtures";
 // How a server's container runs and ends its agent, with stand-ins for the agent and for its API.
 
 let folder: string;
+let child: ChildProcess | undefined;
 
 beforeEach(async () => {
   folder = await mkdtemp(join(tmpdir(), "server-run-"));
@@ -15,7 +16,11 @@ beforeEach(async () => {
   await writeFile(join(folder, "secrets/management-token"), "manages");
 });
 
-afterEach(() => rm(folder, { recursive: true }));
+afterEach(async () => {
+  // The agent's stand-in ends with it.
+  child?.kill("SIGKILL");
+  await rm(folder, { recursive: true });
+});
 
 const STAND_INS: Readonly<Record<string, string>> = {
   // The agent: tells the signals that it gets, and ends at SIGTERM.
@@ -90,14 +95,15 @@ async function run({ leader, staying = "", succeedsAt = 1, signals, own = "", re
     .replace("/consul/config/drain.json", `${folder}/drain.json`)
     .replace("/consul/data/node-id", `${folder}/node-id`)
     .replaceAll(/sleep [\d.]+/g, "sleep 0.05");
-  const child = spawn("sh", ["-c", program, "server-run.sh", "server-2", "10.9.0.12", "agent", "-x"], {
+  const running = spawn("sh", ["-c", program, "server-run.sh", "server-2", "10.9.0.12", "agent", "-x"], {
     env: { PATH: `${folder}:${process.env["PATH"] ?? ""}`, folder, succeedsAt: `${succeedsAt}` },
     stdio: ["ignore", "pipe", "inherit"],
   });
+  child = running;
   let output = "";
-  child.stdout.on("data", (chunk: Buffer) => (output += chunk.toString()));
+  running.stdout.on("data", (chunk: Buffer) => (output += chunk.toString()));
   const ended = new Promise<number>((resolve) =>
-    child.on("close", (code) => {
+    running.on("close", (code) => {
       resolve(code ?? -1);
     }),
   );
@@ -106,7 +112,7 @@ async function run({ leader, staying = "", succeedsAt = 1, signals, own = "", re
   expect(await read("started")).toBe("agent -x\n");
   if (own !== "") await sleep(1_000);
   for (const signal of signals) {
-    child.kill(signal);
+    running.kill(signal);
     await sleep(200);
   }
   const code = await ended;

@@ -1,5 +1,6 @@
 import { spawn, spawnSync } from "node:child_process";
 import { existsSync, mkdirSync, readFileSync } from "node:fs";
+import { availableParallelism } from "node:os";
 import { testFailures, type TestReport } from "./test-failures";
 
 /** What of jest's JSON report is counted and told. */
@@ -35,14 +36,12 @@ async function run(chosen: readonly string[]): Promise<number> {
 async function jest(suite: string): Promise<Report> {
   const report = `${ARTIFACTS}/${suite}.json`;
   const args = ["--selectProjects", suite, "--json", "--outputFile", report, "--verbose"];
+  // Unit tests wait for half of their time: for programs that they start, and for what must not happen.
+  const workers = suite === "unit" ? Math.ceil(availableParallelism() * 1.5) : 1;
   // The JSON goes to the file; what jest also writes of it on standard output is left out.
-  const child = spawn(
-    "node_modules/.bin/jest",
-    [...args, `--maxWorkers=${suite === "unit" ? "100%" : "1"}`],
-    {
-      stdio: ["ignore", "ignore", "inherit"],
-    },
-  );
+  const child = spawn("node_modules/.bin/jest", [...args, `--maxWorkers=${workers}`], {
+    stdio: ["ignore", "ignore", "inherit"],
+  });
   await new Promise((resolve) => child.on("exit", resolve));
   return JSON.parse(readFileSync(report, "utf8")) as Report;
 }

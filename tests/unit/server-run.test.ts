@@ -4,6 +4,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { scripts } from "./fixtures";
+import { killGroup } from "./kill-group";
 
 // How a server's container runs and ends its agent, with stand-ins for the agent and for its API.
 
@@ -17,9 +18,8 @@ beforeEach(async () => {
 });
 
 afterEach(async () => {
-  // The agent's stand-in ends with it.
-  child?.kill("SIGKILL");
-  await rm(folder, { recursive: true });
+  if (child?.pid !== undefined) killGroup(child.pid);
+  await rm(folder, { recursive: true, maxRetries: 10 });
 });
 
 const STAND_INS: Readonly<Record<string, string>> = {
@@ -98,6 +98,7 @@ async function run({ leader, staying = "", succeedsAt = 1, signals, own = "", re
   const running = spawn("sh", ["-c", program, "server-run.sh", "server-2", "10.9.0.12", "agent", "-x"], {
     env: { PATH: `${folder}:${process.env["PATH"] ?? ""}`, folder, succeedsAt: `${succeedsAt}` },
     stdio: ["ignore", "pipe", "inherit"],
+    detached: true,
   });
   child = running;
   let output = "";

@@ -3,6 +3,7 @@ import { mkdir, mkdtemp, readdir, readFile, rm, stat, utimes, writeFile } from "
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
+import { killGroup } from "./kill-group";
 
 // The script as the container runs it, with a stand-in for Consul.
 
@@ -29,8 +30,9 @@ beforeEach(async () => {
 });
 
 afterEach(async () => {
-  running?.kill("SIGKILL");
-  await rm(folder, { recursive: true });
+  // With the snapshot that it may be taking, which goes on writing for a moment where it was killed just now.
+  if (running?.pid !== undefined) killGroup(running.pid);
+  await rm(folder, { recursive: true, maxRetries: 10 });
 });
 
 /** Starts the script; resolves to its exit code once it has ended. */
@@ -42,6 +44,7 @@ async function start(...urls: readonly string[]): Promise<number | null> {
   const child = spawn("sh", ["-c", program, "snapshots.sh", "dc7", "60", "2", "the/key", ...urls], {
     env: { PATH: `${folder}:${process.env["PATH"] ?? ""}`, there: folder },
     stdio: "ignore",
+    detached: true,
   });
   running = child;
   return new Promise((resolve) => child.on("exit", resolve));

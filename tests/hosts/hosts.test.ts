@@ -103,6 +103,24 @@ async function expectFullHealth(): Promise<void> {
   expect(servers.map(({ ID }) => ID).sort()).toEqual([...autopilot.Voters].sort());
 }
 
+/**
+ * All hosts are back in Swarm, and it ends or starts nothing more: on a host that it took for lost, it ends what went on
+ * there, and starts that anew, which only the manager can see to.
+ */
+async function expectSwarmSettled(): Promise<void> {
+  const services = (await lab.docker(1, "service", "ls", "-q")).split("\n");
+  const [nodes, tasks] = await Promise.all([
+    lab.docker(1, "node", "ls", "--format", "{{.Status}}"),
+    lab.docker(1, "service", "ps", "--format", "{{.DesiredState}} {{.CurrentState}}", ...services),
+  ]);
+  expect(nodes.split("\n").filter((status) => status !== "Ready")).toEqual([]);
+  const awaited = tasks
+    .split("\n")
+    .filter((task) => !/^Shutdown (Shutdown|Complete|Failed|Rejected)/.test(task));
+  expect(awaited.filter((task) => !task.startsWith("Running Running"))).toEqual([]);
+  expect(awaited).toHaveLength(services.length);
+}
+
 /** The nodes with a check that does not pass, as a host's agent knows it. */
 async function failing(number = 1): Promise<string[]> {
   const all = await checks(consulAt(number));
@@ -286,6 +304,7 @@ test("a host's network is cut and healed", async () => {
   }
 
   await underWay("a host's network healed", [gatewayAt(1)], () => eventually(expectFullHealth, 120));
+  await eventually(expectSwarmSettled, 120);
 });
 
 test("the host of Swarm's only manager loses its power: the others serve, and it comes back by itself", async () => {

@@ -386,9 +386,7 @@ test("a backup is restored", async () => {
 });
 
 test("a host that is lost with its disk is replaced by an empty one of its name", async () => {
-  // It begins with a loss as above, and lasts six times as long.
-  const tolerated = { failing: AT_A_LOSS / 6 };
-  const replace = async () => {
+  await underWay("a host replaced by an empty one", [gatewayAt(1)], async () => {
     await lab.wipe(2);
     // Until Consul has noticed, an agent may wait for an answer of the lost server, half a minute long.
     await eventually(async () => {
@@ -398,8 +396,7 @@ test("a host that is lost with its disk is replaced by an empty one of its name"
     await lab.grow(3);
     expectSuccess(await stack.up("--refresh"));
     await eventually(expectFullHealth, 120);
-  };
-  await underWay("a host replaced by an empty one", [gatewayAt(1)], replace, tolerated);
+  });
 
   expect(await running(2)).toEqual(
     expect.arrayContaining(["client-2", "gateway-2", "monitor-2", "server-2"]),

@@ -2,6 +2,7 @@ import type { ClientSessionOptions } from "node:http2";
 import { connect, type Socket } from "node:net";
 import { Code, ConnectError, type Transport } from "@connectrpc/connect";
 import { createConnectTransport, Http2SessionManager } from "@connectrpc/connect-node";
+import { lookupOnce } from "./lookup";
 import type { Instance } from "./registry";
 
 /** A connection to one instance, made with its first call, kept, and made again when it is lost. */
@@ -40,6 +41,8 @@ export function connectTo(
   };
 }
 
+const lookup = lookupOnce();
+
 /** Gives up on a connection that takes too long to be made. */
 function impatient(timeoutMs: number, open: typeof connect): ClientSessionOptions {
   return {
@@ -48,6 +51,8 @@ function impatient(timeoutMs: number, open: typeof connect): ClientSessionOption
         host: hostname.replace(/^\[|\]$/g, ""),
         port: Number(port),
         noDelay: true,
+        autoSelectFamily: true,
+        lookup,
       });
       const timer = setTimeout(() => {
         socket.destroy(

@@ -13,7 +13,7 @@ import { summary, type Report } from "../integration/report";
 import { TestStack, type Outputs } from "../integration/test-stack";
 import { seenThrough } from "../integration/under-way";
 import { Writer } from "../integration/writer";
-import { address, endpoint, GATEWAY as THIS_MACHINE, Lab } from "./lab";
+import { address, GATEWAY as THIS_MACHINE, Lab, reached, REACHING, socket } from "./lab";
 import { Registry } from "./registry";
 
 // The same stack across hosts that lose their power and their network, are added and drained. One test goes on where
@@ -24,7 +24,7 @@ const HTTP = 19550;
 const GATEWAY = 19130;
 const host = (number: number, change: object = {}) => ({
   name: `host${number}`,
-  endpoint: endpoint(number),
+  ...reached(number),
   address: address(number),
   manager: number === 1,
   ...change,
@@ -57,7 +57,7 @@ beforeAll(async () => {
   registry = await Registry.create(`${THIS_MACHINE}:19443`);
   lab = new Lab({ SSL_CERT_FILE: registry.env.SSL_CERT_FILE });
   await lab.boot(3);
-  stack = await TestStack.create("cdh", { env: registry.env });
+  stack = await TestStack.create("cdh", { env: { ...registry.env, ...REACHING } });
   await stack.configure(SETTINGS);
   expectSuccess(await stack.up());
   outputs = await stack.outputs();
@@ -480,7 +480,7 @@ describe("with a registry", () => {
     expect((await stack.preview()).code).toBe(0);
     const unreachable = await stack.up();
     await registry.start();
-    await registry.login(endpoint(1));
+    await registry.login(socket(1));
     await registry.stop();
     const stopped = await stack.up();
     await registry.start();

@@ -63,7 +63,7 @@ export class Lab {
 
   /** Standard output of a Docker command on a host, trimmed. */
   async docker(host: number, ...args: readonly string[]): Promise<string> {
-    const result = await run("docker", ["-H", endpoint(host), ...args]);
+    const result = await run("docker", ["-H", socket(host), ...args]);
     if (result.code !== 0) throw new Error(`docker on host${host}: ${args.join(" ")}: ${result.output}`);
     return result.stdout.trim();
   }
@@ -78,10 +78,22 @@ export function address(host: number): string {
   return `10.213.0.1${host}`;
 }
 
-/** Where a host's engine listens. */
-export function endpoint(host: number): string {
-  return `unix:///tmp/cdh-hosts/host${host}/docker.sock`;
+const FOLDER = "/tmp/cdh-hosts";
+
+/** Where a host's engine listens, for this machine alone. */
+export function socket(host: number): string {
+  return `unix://${FOLDER}/host${host}/docker.sock`;
 }
+
+/** How a host's engine is reached: the first by its socket, the second by TLS, all others by SSH. */
+export function reached(host: number): { endpoint: string; certPath?: string } {
+  if (host === 1) return { endpoint: socket(host) };
+  if (host === 2) return { endpoint: `tcp://${address(host)}:2376`, certPath: `${FOLDER}/tls` };
+  return { endpoint: `ssh://root@${address(host)}` };
+}
+
+/** What a program needs in its environment to reach them. */
+export const REACHING = { PATH: `${FOLDER}/ssh:${process.env["PATH"] ?? ""}` };
 
 /** The query's header and question, as an answer with the code NXDOMAIN (RFC 1035, 4.1.1). */
 function noSuchName(query: Buffer): Buffer {

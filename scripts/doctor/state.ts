@@ -113,7 +113,8 @@ function container(
     role: labelled("consul-docker.role") as Role,
     ...(host === undefined ? {} : { host }),
     ...(address === "" ? {} : { address }),
-    ports: ports ?? [],
+    // Pulumi's provider reads the protocols of a port in any order.
+    ports: (ports ?? []).toSorted((a, b) => a.internal - b.internal || a.protocol.localeCompare(b.protocol)),
   };
 }
 

@@ -26,7 +26,11 @@ describe("the state", () => {
     outputs,
   });
 
-  test("says what the stack declares, with secrets in plain", async () => {
+  const HTTP = { ip: "127.0.0.1", external: 8500, internal: 8500, protocol: "tcp" };
+  const DNS_TCP = { ip: "127.0.0.1", external: 8600, internal: 53, protocol: "tcp" };
+  const DNS_UDP = { ...DNS_TCP, protocol: "udp" };
+
+  test("says what the stack declares, in an order of its own, with secrets in plain", async () => {
     const { certificate } = await createAuthority("test");
     const deployment = {
       resources: [
@@ -42,7 +46,7 @@ describe("the state", () => {
             { label: "consul-docker.role", value: "client" },
           ],
           networksAdvanced: [{ ipv4Address: "10.9.0.21" }],
-          ports: [{ ip: "127.0.0.1", external: 8500, internal: 8500, protocol: "tcp" }],
+          ports: [HTTP, DNS_UDP, DNS_TCP],
         }),
         resource("docker:index/container:Container", "api-1", {
           name: "p-s-api-1",
@@ -74,7 +78,7 @@ describe("the state", () => {
         name: "p-s-client-1",
         role: "client",
         address: "10.9.0.21",
-        ports: [{ ip: "127.0.0.1", external: 8500, internal: 8500, protocol: "tcp" }],
+        ports: [DNS_TCP, DNS_UDP, HTTP],
       },
       {
         urn: "urn:pulumi:s::p::consul-docker:index:X$docker:index/container:Container::api-1",

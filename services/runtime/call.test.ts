@@ -1,3 +1,4 @@
+import dns from "node:dns/promises";
 import type { AddressInfo } from "node:net";
 import { connect, createServer, type Socket } from "node:net";
 import { Pricing } from "@consul-docker/protocol";
@@ -131,6 +132,19 @@ describe("attempts", () => {
       "not reached",
       "no connection within 30 ms",
     ]);
+  });
+
+  test("attempts to connect share the lookup of a name", async () => {
+    const lookup = jest.spyOn(dns, "lookup").mockReturnValue(new Promise<never>(() => undefined));
+    const attempt = async () => {
+      const silent = connectTo({ address: "nowhere.test", port: 1 }, 30);
+      await failureOf(silent.transport.unary(Pricing.method.getPrices, undefined, 5_000, undefined, {}));
+      silent.close();
+    };
+    await attempt();
+    await attempt();
+    expect(lookup.mock.calls).toEqual([["nowhere.test", { all: true }]]);
+    lookup.mockRestore();
   });
 
   test("no more than two other instances are tried", async () => {

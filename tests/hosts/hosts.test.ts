@@ -75,7 +75,7 @@ afterAll(async () => {
 async function makeNext(): Promise<void> {
   const container = await docker("create", "hashicorp/consul:1.22.3");
   await docker("commit", "--change", "LABEL next=true", container, NEXT);
-  await docker("rm", container);
+  await docker("rm", "-v", container);
 }
 
 /** Consul as the client agent on a host shows it. */

@@ -51,6 +51,7 @@ function impatient(timeoutMs: number, open: typeof connect): ClientSessionOption
         host: hostname.replace(/^\[|\]$/g, ""),
         port: Number(port),
         noDelay: true,
+        // Takes all addresses of a name, which is what the lookup gives.
         autoSelectFamily: true,
         lookup,
       });

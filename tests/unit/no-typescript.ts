@@ -1,2 +1,3 @@
-// Pulumi loads the TypeScript compiler and npm's own library to serialize closures, which this program has none of: a second a test file.
+// Pulumi loads the TypeScript compiler and npm's own library to serialize closures, which this program has none of: a
+// second a test file.
 export {};

@@ -9,7 +9,7 @@ import { median, spread, table, type Report } from "./report";
 import type { Measured } from "./discovery/load";
 
 /** The image of the agent, as the stack uses it. */
-const IMAGE = "hashicorp/consul:1.22.3";
+const IMAGE = "hashicorp/consul:1.22.7";
 const NAME = "consul-docker-bench";
 const ROUNDS = Number(process.env["ROUNDS"] ?? "9");
 const SECONDS = Number(process.env["SECONDS"] ?? "4");

@@ -149,8 +149,8 @@ export const shape = {
   ).optional(),
   /** Client agents, with hosts at least one on each; the first one of a host publishes the HTTP API, the UI and DNS. @default 2 */
   clients: integer(1, MAX_CLIENTS).default(2),
-  /** Tag of the image hashicorp/consul. @default 1.22.3 */
-  consulVersion: version().default("1.22.3"),
+  /** Tag of the image hashicorp/consul. @default 1.22.7 */
+  consulVersion: version().default("1.22.7"),
   /** Lets consulVersion go back to an older minor version, which Consul does not support. @default false */
   allowDowngrade: truth().default(false),
   /** Tag of the image hashicorp/consul-esm. @default 0.9.1 */

@@ -17,7 +17,7 @@ import { Writer } from "../integration/writer";
 jest.setTimeout(600_000);
 
 const OLD = "1.21.0";
-const NEW = "1.22.3";
+const NEW = "1.22.7";
 const CONTAINER = (name: string) => `consul-docker-days-${name}`;
 const SERVERS = ["server-1", "server-2", "server-3"].map(CONTAINER);
 const NETWORK = CONTAINER("network");

@@ -43,8 +43,8 @@ const SETTINGS = {
 };
 
 // Another image, which this machine's engine alone has.
-const NEXT = "hashicorp/consul:1.22.3-next";
-const UPGRADE = { consulVersion: "1.22.3-next", logLevel: "warn" };
+const NEXT = "hashicorp/consul:1.22.7-next";
+const UPGRADE = { consulVersion: "1.22.7-next", logLevel: "warn" };
 
 const reports: Report[] = [];
 let registry: Registry;
@@ -73,7 +73,7 @@ afterAll(async () => {
 
 /** The same program in another image. */
 async function makeNext(): Promise<void> {
-  const container = await docker("create", "hashicorp/consul:1.22.3");
+  const container = await docker("create", "hashicorp/consul:1.22.7");
   await docker("commit", "--change", "LABEL next=true", container, NEXT);
   await docker("rm", "-v", container);
 }

@@ -71,11 +71,11 @@ describe("up", () => {
   it("elects one leader among three servers and joins two clients", async () => {
     const { members } = await readDatacenter(consul);
     expect(members.map(({ name, role, status, version }) => [name, role, status, version])).toEqual([
-      ["server-1", "server", "alive", "1.22.3"],
-      ["server-2", "server", "alive", "1.22.3"],
-      ["server-3", "server", "alive", "1.22.3"],
-      ["client-1", "client", "alive", "1.22.3"],
-      ["client-2", "client", "alive", "1.22.3"],
+      ["server-1", "server", "alive", "1.22.7"],
+      ["server-2", "server", "alive", "1.22.7"],
+      ["server-3", "server", "alive", "1.22.7"],
+      ["client-1", "client", "alive", "1.22.7"],
+      ["client-2", "client", "alive", "1.22.7"],
     ]);
     expect(members.filter(({ leader }) => leader)).toHaveLength(1);
   });

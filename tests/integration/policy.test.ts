@@ -31,7 +31,7 @@ const ADDITIONS = `
   });
   new Container("extra", {
     name: "extra",
-    image: "hashicorp/consul:1.22.3",
+    image: "hashicorp/consul:1.22.7",
     user: "100:1000",
     mustRun: false,
     labels: [

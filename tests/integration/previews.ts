@@ -24,7 +24,7 @@ const greeter = { name: "greeter", port: 8080, tags: ["http"], discovers: ["cata
 export const CHANGES: readonly PurposefulChange[] = [
   { name: "nothing", settings: {} },
   { name: "log level of all", settings: { logLevel: "debug" } },
-  { name: "another Consul", settings: { consulVersion: "1.22.4" } },
+  { name: "another Consul", settings: { consulVersion: "1.22.8" } },
   { name: "five servers", settings: { servers: 5 } },
   { name: "one server", settings: { servers: 1 } },
   { name: "another subnet", settings: { subnet: "10.101.0.0/24" } },

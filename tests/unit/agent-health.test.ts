@@ -243,7 +243,7 @@ describe("a server with a leader", () => {
             `id-${index + 1}`,
             {
               ...{ ID: `id-${index + 1}`, Name, Address: "10.9.0.9:8300", NodeStatus: "alive" },
-              ...{ Version: "1.22.3", LastContact: "0s", LastTerm: 2, LastIndex: 91, Healthy },
+              ...{ Version: "1.22.7", LastContact: "0s", LastTerm: 2, LastIndex: 91, Healthy },
               ...{
                 StableSince: "2026-11-25T00:00:00Z",
                 Status: "voter",

@@ -13,7 +13,7 @@ const args: ClusterArgs = {
   subnet: "10.9.0.0/24",
   platform: onePlatform,
   imageIdOn: () => "sha256:consul",
-  consulVersion: "1.22.3",
+  consulVersion: "1.22.7",
   inTurn: () => [],
   rollOrder: [],
   mayReplace: () => Promise.resolve(),

@@ -16,7 +16,7 @@ const member = (name: string, address: string, status = 1) => ({
   Tags: {
     dc: "dc7",
     role: name.startsWith("server") ? "consul" : "node",
-    build: "1.22.3:abcdef12",
+    build: "1.22.7:abcdef12",
     ...(name.startsWith("server") ? { port: "8300" } : {}),
   },
 });
@@ -78,7 +78,7 @@ afterEach(async () => {
 test("a healthy datacenter is read with members, leader, services and checks, each in order", async () => {
   const status = await readDatacenter(await agent(HEALTHY));
 
-  const alive = { version: "1.22.3", status: "alive" };
+  const alive = { version: "1.22.7", status: "alive" };
   const passing = [{ name: "HTTP /ready", status: "passing", output: "HTTP GET: 200 OK" }];
   expect(status).toEqual({
     datacenter: "dc7",

@@ -468,7 +468,7 @@ test("the host is asked for what the settings claim, before anything is created"
           [8600, "consul-docker:dnsPort"],
         ]),
         images: new Map([
-          ["hashicorp/consul:1.22.3", "consul-docker:consulVersion"],
+          ["hashicorp/consul:1.22.7", "consul-docker:consulVersion"],
           ["hashicorp/consul-esm:0.9.1", "consul-docker:monitorVersion"],
           ["node:24-slim", "consul-docker:nodeVersion"],
         ]),

@@ -32,7 +32,7 @@ const claim: Claim = {
   datacenter: "dc7",
   subnet: "10.9.0.0/24",
   insecure: false,
-  consulVersion: "1.22.3",
+  consulVersion: "1.22.7",
   allowDowngrade: false,
   engines: [{ address: "127.0.0.1" }],
   ports: new Map(),
@@ -286,7 +286,7 @@ test("all faults are named at once", async () => {
 });
 
 describe("a running datacenter", () => {
-  const server = (config: object, version = "1.22.3", labels: object = OWN) => ({
+  const server = (config: object, version = "1.22.7", labels: object = OWN) => ({
     Name: "/shop-test-server-1",
     Config: {
       Hostname: "server-1",
@@ -328,8 +328,8 @@ describe("a running datacenter", () => {
     await expect(preflight({ ...claim, insecure })).resolves.toBeUndefined();
   });
 
-  test.each(["1.22.3", "1.22.4", "1.21.9", "0.9.0", "nightly", "1"])(
-    "of version %s may become 1.22.3",
+  test.each(["1.22.7", "1.22.8", "1.21.9", "0.9.0", "nightly", "1"])(
+    "of version %s may become 1.22.7",
     async (version) => {
       await docker(running(server(SECURE, version)));
 
@@ -337,11 +337,11 @@ describe("a running datacenter", () => {
     },
   );
 
-  test.each(["1.23.0", "2.0.0", "v1.23"])("of version %s becomes 1.22.3 by force alone", async (version) => {
+  test.each(["1.23.0", "2.0.0", "v1.23"])("of version %s becomes 1.22.7 by force alone", async (version) => {
     await docker(running(server(SECURE, version)));
 
     expect(await faultOf({})).toBe(
-      `this host cannot take the stack:\n  consul-docker:consulVersion 1.22.3 is older than the ${version} of server-1, whose data it may not be able to read; set consul-docker:allowDowngrade to true to try all the same`,
+      `this host cannot take the stack:\n  consul-docker:consulVersion 1.22.7 is older than the ${version} of server-1, whose data it may not be able to read; set consul-docker:allowDowngrade to true to try all the same`,
     );
     await expect(preflight({ ...claim, allowDowngrade: true })).resolves.toBeUndefined();
   });

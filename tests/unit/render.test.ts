@@ -1,7 +1,7 @@
 import type { DatacenterStatus } from "../../scripts/datacenter";
 import { renderDatacenter } from "../../scripts/render";
 
-const agent = { version: "1.22.3", status: "alive", leader: false } as const;
+const agent = { version: "1.22.7", status: "alive", leader: false } as const;
 const passing = [{ name: "HTTP /ready", status: "passing", output: "200 OK" }] as const;
 const healthy: DatacenterStatus = {
   datacenter: "dc7",
@@ -49,8 +49,8 @@ test("a healthy datacenter reads as a table without colour codes", () => {
   expect(renderDatacenter(healthy, false).split("\n")).toEqual([
     "datacenter dc7  healthy  leader server-1",
     "",
-    "  server-1  server, leader  10.9.0.11  1.22.3  alive",
-    "  client-1  client          10.9.0.21  1.22.3  alive",
+    "  server-1  server, leader  10.9.0.11  1.22.7  alive",
+    "  client-1  client          10.9.0.21  1.22.7  alive",
     "",
     "api  1 of 1 passing",
     "  api-1  api-1:8080  passing",
@@ -61,8 +61,8 @@ test("a broken one says what is wrong, and why", () => {
   expect(renderDatacenter(broken, false).split("\n")).toEqual([
     "datacenter dc7  not healthy  no leader",
     "",
-    "  server-1  server  10.9.0.11  1.22.3  failed",
-    "  client-1  client  10.9.0.21  1.22.3  alive",
+    "  server-1  server  10.9.0.11  1.22.7  failed",
+    "  client-1  client  10.9.0.21  1.22.7  alive",
     "",
     "api  1 of 3 passing",
     "  api-1   api-1:8080   passing",
@@ -76,8 +76,8 @@ test("on a terminal, good is green and headings are bold", () => {
   expect(renderDatacenter(healthy, true).split("\n")).toEqual([
     `${BOLD}datacenter dc7${NORMAL}${GREEN}  healthy${PLAIN}  leader server-1`,
     "",
-    `  server-1  server, leader  10.9.0.11  1.22.3  ${GREEN}alive${PLAIN}`,
-    `  client-1  client          10.9.0.21  1.22.3  ${GREEN}alive${PLAIN}`,
+    `  server-1  server, leader  10.9.0.11  1.22.7  ${GREEN}alive${PLAIN}`,
+    `  client-1  client          10.9.0.21  1.22.7  ${GREEN}alive${PLAIN}`,
     "",
     `${BOLD}api  1 of 1 passing${NORMAL}`,
     `  api-1  api-1:8080  ${GREEN}passing${PLAIN}`,

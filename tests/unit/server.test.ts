@@ -15,7 +15,7 @@ const args: ServerArgs = {
   owner,
   host: onlyHost,
   datacenter: "dc7",
-  consulVersion: "1.22.3",
+  consulVersion: "1.22.7",
   mayReplace: () => Promise.resolve(),
   secretsVolume: "files-of-server",
   secure: false,
@@ -54,7 +54,7 @@ test("is one hardened container with a fixed address that publishes nothing", ()
   expect(envs).toHaveLength(2);
   expect(labels).toEqual([
     { label: "consul-docker.fingerprint", value: expect.stringMatching(/^[0-9a-f]{64}$/) as string },
-    { label: "consul-docker.version", value: "1.22.3" },
+    { label: "consul-docker.version", value: "1.22.7" },
     ...labelsOf("server"),
   ]);
   expect(inputs).toEqual({

@@ -35,7 +35,7 @@ test("an empty stack file gets every default", () => {
     hosts: [],
     clients: 2,
     allowDowngrade: false,
-    consulVersion: "1.22.3",
+    consulVersion: "1.22.7",
     monitorVersion: "0.9.1",
     nodeVersion: "24-slim",
     subnet: "10.87.0.0/24",

@@ -279,7 +279,7 @@ describe("setup on a fresh machine", () => {
       `pulumi-installer --version 3.256.0 --install-root ${home}/.pulumi --no-edit-path`,
       "pulumi plugin install resource docker 5.2.0",
       "pulumi plugin install resource consul 3.15.1",
-      "docker pull -q hashicorp/consul:1.22.3",
+      "docker pull -q hashicorp/consul:1.22.7",
       "docker pull -q hashicorp/consul-esm:0.9.1",
       "docker pull -q node:24-slim",
       "pulumi stack select dev --create --non-interactive",

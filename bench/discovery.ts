@@ -5,11 +5,12 @@ import { cpus } from "node:os";
 import { promisify } from "node:util";
 import { execFile } from "node:child_process";
 import { setTimeout as sleep } from "node:timers/promises";
+import { versionOf } from "../versions";
 import { median, spread, table, type Report } from "./report";
 import type { Measured } from "./discovery/load";
 
 /** The image of the agent, as the stack uses it. */
-const IMAGE = "hashicorp/consul:1.22.7";
+const IMAGE = `hashicorp/consul:${versionOf("consul_version")}`;
 const NAME = "consul-docker-bench";
 const ROUNDS = Number(process.env["ROUNDS"] ?? "9");
 const SECONDS = Number(process.env["SECONDS"] ?? "4");

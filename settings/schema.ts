@@ -1,6 +1,7 @@
 import { createPrivateKey, X509Certificate } from "node:crypto";
 import { z } from "zod";
 import { isLoopback, MAX_CLIENTS, overlap, parseSubnet } from "../components/addresses";
+import { versionOf } from "../versions";
 
 // Each check's message finishes the sentence "KEY must be …".
 const text = (pattern: RegExp, allowed: string) => z.string(allowed).regex(pattern, allowed);
@@ -149,14 +150,14 @@ export const shape = {
   ).optional(),
   /** Client agents, with hosts at least one on each; the first one of a host publishes the HTTP API, the UI and DNS. @default 2 */
   clients: integer(1, MAX_CLIENTS).default(2),
-  /** Tag of the image hashicorp/consul. @default 1.22.7 */
-  consulVersion: version().default("1.22.7"),
+  /** Tag of the image hashicorp/consul. @default the one in `versions.env` */
+  consulVersion: version().default(versionOf("consul_version")),
   /** Lets consulVersion go back to an older minor version, which Consul does not support. @default false */
   allowDowngrade: truth().default(false),
-  /** Tag of the image hashicorp/consul-esm. @default 0.9.1 */
-  monitorVersion: version().default("0.9.1"),
-  /** Tag of the image node, on which the services' images are built. @default 24-slim */
-  nodeVersion: version().default("24-slim"),
+  /** Tag of the image hashicorp/consul-esm. @default the one in `versions.env` */
+  monitorVersion: version().default(versionOf("esm_version")),
+  /** Tag of the image node, on which the services' images are built. @default the one in `versions.env` */
+  nodeVersion: version().default(versionOf("node_image_tag")),
   /** Addresses of the datacenter's network. @default 10.87.0.0/24 */
   subnet: z
     .string(SUBNET)

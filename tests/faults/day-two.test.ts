@@ -4,6 +4,7 @@ import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { ConsulApi } from "../../scripts/consul-api";
 import { isHealthy, readDatacenter } from "../../scripts/datacenter";
+import { versionOf } from "../../versions";
 import { docker, dockerLines, expectSuccess, run, signal } from "../integration/command";
 import { checks } from "../integration/consul";
 import { eventually } from "../integration/eventually";
@@ -16,8 +17,8 @@ import { Writer } from "../integration/writer";
 // What a writer of the KV store and a caller of the gateway see of the second day's work, and of what breaks.
 jest.setTimeout(600_000);
 
-const OLD = "1.21.0";
-const NEW = "1.22.7";
+const OLD = versionOf("consul_old_version");
+const NEW = versionOf("consul_version");
 const CONTAINER = (name: string) => `consul-docker-days-${name}`;
 const SERVERS = ["server-1", "server-2", "server-3"].map(CONTAINER);
 const NETWORK = CONTAINER("network");
@@ -205,7 +206,7 @@ describe("a step that fails", () => {
   it("stops the roll, and the next update goes on from there", () =>
     unnoticed("upgrade to an image that does not start", async () => {
       const image = "hashicorp/consul:1.22.999";
-      await docker("tag", "node:24-slim", image);
+      await docker("tag", `node:${versionOf("node_image_tag")}`, image);
       try {
         await change({ consulVersion: "1.22.999" });
         const failed = await stack.up();

@@ -4,6 +4,7 @@ import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 import { ConsulApi } from "../../scripts/consul-api";
 import { isHealthy, readDatacenter } from "../../scripts/datacenter";
+import { versionOf } from "../../versions";
 import { docker, expectSuccess } from "../integration/command";
 import { checks } from "../integration/consul";
 import { eventually } from "../integration/eventually";
@@ -43,8 +44,9 @@ const SETTINGS = {
 };
 
 // Another image, which this machine's engine alone has.
-const NEXT = "hashicorp/consul:1.22.7-next";
-const UPGRADE = { consulVersion: "1.22.7-next", logLevel: "warn" };
+const CONSUL = versionOf("consul_version");
+const NEXT = `hashicorp/consul:${CONSUL}-next`;
+const UPGRADE = { consulVersion: `${CONSUL}-next`, logLevel: "warn" };
 
 const reports: Report[] = [];
 let registry: Registry;
@@ -73,7 +75,7 @@ afterAll(async () => {
 
 /** The same program in another image. */
 async function makeNext(): Promise<void> {
-  const container = await docker("create", "hashicorp/consul:1.22.7");
+  const container = await docker("create", `hashicorp/consul:${CONSUL}`);
   await docker("commit", "--change", "LABEL next=true", container, NEXT);
   await docker("rm", "-v", container);
 }
@@ -513,7 +515,7 @@ describe("with a registry", () => {
     for (const [service, image] of Object.entries(all))
       expect(image).toMatch(
         new RegExp(
-          `^${registry.host}/team/consul-docker-${stack.name}-${service}:\\w+-24-slim@sha256:\\w{64} sha256:\\w{64}$`,
+          `^${registry.host}/team/consul-docker-${stack.name}-${service}:\\w+-${versionOf("node_image_tag")}@sha256:\\w{64} sha256:\\w{64}$`,
         ),
       );
     for (const found of [first, ...others]) expect(all).toMatchObject(found ?? {});

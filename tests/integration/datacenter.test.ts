@@ -4,6 +4,7 @@ import { dirname, join } from "node:path";
 import { chromium } from "playwright-core";
 import { ConsulApi } from "../../scripts/consul-api";
 import { isHealthy, readDatacenter, type DatacenterStatus } from "../../scripts/datacenter";
+import { versionOf } from "../../versions";
 import { docker, dockerLines, expectSuccess, run, signal } from "./command";
 import { checks, deregister, instanceCheck } from "./consul";
 import { eventually } from "./eventually";
@@ -13,6 +14,7 @@ import { copyOfTheProject } from "./project";
 import { TEST_STACK, TestStack, type Outputs } from "./test-stack";
 import { Writer } from "./writer";
 
+const CONSUL = versionOf("consul_version");
 // One stack's life, told in order: each test goes on from where the one before it stopped.
 jest.setTimeout(180_000);
 
@@ -71,11 +73,11 @@ describe("up", () => {
   it("elects one leader among three servers and joins two clients", async () => {
     const { members } = await readDatacenter(consul);
     expect(members.map(({ name, role, status, version }) => [name, role, status, version])).toEqual([
-      ["server-1", "server", "alive", "1.22.7"],
-      ["server-2", "server", "alive", "1.22.7"],
-      ["server-3", "server", "alive", "1.22.7"],
-      ["client-1", "client", "alive", "1.22.7"],
-      ["client-2", "client", "alive", "1.22.7"],
+      ["server-1", "server", "alive", CONSUL],
+      ["server-2", "server", "alive", CONSUL],
+      ["server-3", "server", "alive", CONSUL],
+      ["client-1", "client", "alive", CONSUL],
+      ["client-2", "client", "alive", CONSUL],
     ]);
     expect(members.filter(({ leader }) => leader)).toHaveLength(1);
   });

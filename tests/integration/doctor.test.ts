@@ -1,5 +1,6 @@
 import { ConsulApi } from "../../scripts/consul-api";
 import type { Finding } from "../../scripts/doctor/finding";
+import { versionOf } from "../../versions";
 import { docker, expectSuccess, run } from "./command";
 import { deregister } from "./consul";
 import { eventually } from "./eventually";
@@ -179,7 +180,7 @@ it("finds the instance that stands still, and what is left over", async () => {
     "--label",
     `consul-docker.${label}`,
   ]);
-  await docker("create", "--name", LEFT_OVER, ...labels, "node:24-slim", "true");
+  await docker("create", "--name", LEFT_OVER, ...labels, `node:${versionOf("node_image_tag")}`, "true");
   const unpause = `docker unpause ${CONTAINER("gateway-1")}`;
   await eventually(async () => {
     expect(await problems()).toEqual([

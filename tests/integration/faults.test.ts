@@ -4,6 +4,7 @@ import { setTimeout as sleep } from "node:timers/promises";
 import { table } from "../../bench/report";
 import { ConsulApi } from "../../scripts/consul-api";
 import { isHealthy, readDatacenter } from "../../scripts/datacenter";
+import { versionOf } from "../../versions";
 import { docker, dockerLines, expectSuccess, run, signal } from "./command";
 import { checks } from "./consul";
 import { eventually } from "./eventually";
@@ -226,7 +227,7 @@ async function startRogue(): Promise<void> {
   await run("docker", ["rm", "-fv", ROGUE]);
   await docker(
     ...["run", "-d", "--name", ROGUE, "--network", network, "--network-alias", ROGUE, "--label", label],
-    ...["node:24-slim", "node", "-e", program],
+    ...[`node:${versionOf("node_image_tag")}`, "node", "-e", program],
   );
   await consul.send("PUT", "catalog/register", {
     Node: ROGUE,

@@ -1,9 +1,10 @@
+import { versionOf } from "../../versions";
 import { docker, run } from "./command";
 
 // Programs that attack a stack from containers of their own. Every container says what it did on one line.
 
-const NODE = "node:24-slim";
-const CONSUL = "hashicorp/consul:1.22.7";
+const NODE = `node:${versionOf("node_image_tag")}`;
+const CONSUL = `hashicorp/consul:${versionOf("consul_version")}`;
 const LABEL = "consul-docker.stack=intruder";
 
 /** Runs a Node.js program in a container on `network`; resolves to what it printed. */

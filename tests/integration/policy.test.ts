@@ -1,5 +1,6 @@
 import { readFileSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
+import { versionOf } from "../../versions";
 import { copyOfTheProject } from "./project";
 import { servicesAt, TEST_STACK, TestStack } from "./test-stack";
 
@@ -31,7 +32,7 @@ const ADDITIONS = `
   });
   new Container("extra", {
     name: "extra",
-    image: "hashicorp/consul:1.22.7",
+    image: "hashicorp/consul:${versionOf("consul_version")}",
     user: "100:1000",
     mustRun: false,
     labels: [

@@ -11,6 +11,7 @@ export function copyOfTheProject(): string {
     "package.json",
     "package-lock.json",
     "tsconfig.json",
+    "versions.env",
     "program.js",
     ...readdirSync(".").filter((file) => file.endsWith(".ts")),
     "settings",

@@ -2,6 +2,7 @@ import * as pulumi from "@pulumi/pulumi";
 import { bundleServices } from "../../bundle";
 import program from "../../index";
 import { preflight } from "../../preflight";
+import { versionOf } from "../../versions";
 import { create, mockPulumi, refused, secretOf, TOKEN_SECRETS, valueOf, type Created } from "./mocks";
 
 jest.mock("../../bundle", () => ({
@@ -331,7 +332,7 @@ describe("a stack on hosts", () => {
       expect(dependencies).toContain(`docker.Container keys-${host}`);
     }
     expect(stack.get("docker.RemoteImage service-catalog-c").inputs).toMatchObject({
-      name: "shop-test-catalog:abc-24-slim",
+      name: `shop-test-catalog:abc-${versionOf("node_image_tag")}`,
       build: { useLegacyBuilder: true },
     });
     expect(stack.get("docker.Service catalog-1").dependencies).toEqual(
@@ -395,7 +396,7 @@ test("a stack on hosts with a registry runs its services by the digest that was 
     "consul-docker:services": '[{"name":"catalog","port":8080,"instances":2}]',
   });
 
-  const image = "registry.example.com/team/shop-test-catalog:abc-24-slim@sha256:pushed-service-catalog";
+  const image = `registry.example.com/team/shop-test-catalog:abc-${versionOf("node_image_tag")}@sha256:pushed-service-catalog`;
   for (const name of ["catalog-1", "catalog-2"])
     expect(get(`docker.Service ${name}`).inputs).toMatchObject({ taskSpec: { containerSpec: { image } } });
   expect(get("docker.RemoteImage service-catalog-z").inputs).toMatchObject({ name: image });
@@ -468,9 +469,9 @@ test("the host is asked for what the settings claim, before anything is created"
           [8600, "consul-docker:dnsPort"],
         ]),
         images: new Map([
-          ["hashicorp/consul:1.22.7", "consul-docker:consulVersion"],
-          ["hashicorp/consul-esm:0.9.1", "consul-docker:monitorVersion"],
-          ["node:24-slim", "consul-docker:nodeVersion"],
+          [`hashicorp/consul:${versionOf("consul_version")}`, "consul-docker:consulVersion"],
+          [`hashicorp/consul-esm:${versionOf("esm_version")}`, "consul-docker:monitorVersion"],
+          [`node:${versionOf("node_image_tag")}`, "consul-docker:nodeVersion"],
         ]),
       },
     ],

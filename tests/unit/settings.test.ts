@@ -3,6 +3,7 @@ import * as pulumi from "@pulumi/pulumi";
 import fc from "fast-check";
 import { createAuthority, type KeyPair } from "../../components/certificates";
 import { claimedImages, claimedPorts, enginesOf, parseSettings, readSettings } from "../../settings";
+import { versionOf } from "../../versions";
 
 const api = { name: "api", port: 8080 };
 const KEYS =
@@ -35,9 +36,9 @@ test("an empty stack file gets every default", () => {
     hosts: [],
     clients: 2,
     allowDowngrade: false,
-    consulVersion: "1.22.7",
-    monitorVersion: "0.9.1",
-    nodeVersion: "24-slim",
+    consulVersion: versionOf("consul_version"),
+    monitorVersion: versionOf("esm_version"),
+    nodeVersion: versionOf("node_image_tag"),
     subnet: "10.87.0.0/24",
     bindAddress: "127.0.0.1",
     httpPort: 8500,
@@ -431,8 +432,8 @@ test("the ports of the host are known with the settings that ask for them", () =
 test("the public images are known with the settings that ask for them", () => {
   expect([...claimedImages(parse({ consulVersion: "1.20.0" }))]).toEqual([
     ["hashicorp/consul:1.20.0", "consul-docker:consulVersion"],
-    ["hashicorp/consul-esm:0.9.1", "consul-docker:monitorVersion"],
-    ["node:24-slim", "consul-docker:nodeVersion"],
+    [`hashicorp/consul-esm:${versionOf("esm_version")}`, "consul-docker:monitorVersion"],
+    [`node:${versionOf("node_image_tag")}`, "consul-docker:nodeVersion"],
   ]);
 });
 

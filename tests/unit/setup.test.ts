@@ -13,11 +13,14 @@ import {
 } from "node:fs";
 import { tmpdir } from "node:os";
 import { dirname, join, resolve } from "node:path";
+import { versionOf } from "../../versions";
 
 // The scripts run in a copy of the project, with a PATH that holds the plain tools and, for every command that
 // looks at or changes the machine, a stub that records its call.
 
 const project = resolve(__dirname, "../..");
+const DOCKER_PLUGIN = versionOf("docker_plugin_version");
+const CONSUL_PLUGIN = versionOf("consul_plugin_version");
 const tools =
   "awk bash cat cmp cp cut dirname env find grep head install ls mkdir mktemp printf rm sed seq sh sha1sum sha256sum shasum sleep sort tail touch tr xargs";
 const base = realpathSync(mkdtempSync(join(tmpdir(), "setup-test-")));
@@ -50,7 +53,7 @@ const npm = `mkdir -p node_modules services/protocol/gen; echo {} >node_modules/
 const pulumi = `
 echo "  passphrase \${PULUMI_CONFIG_PASSPHRASE-unset} file \${PULUMI_CONFIG_PASSPHRASE_FILE-unset} update \${PULUMI_SKIP_UPDATE_CHECK-unset} in $PWD" >>"$HOME/environment"
 case $1 in
-  version) echo v3.256.0 ;;
+  version) echo v${versionOf("pulumi_version")} ;;
   stack)
     mkdir -p .pulumi-local/state/.pulumi/stacks/consul-docker "$HOME/.pulumi/workspaces"
     echo {} >.pulumi-local/state/.pulumi/stacks/consul-docker/dev.json
@@ -148,7 +151,13 @@ beforeAll(() => {
     if (path !== undefined) symlinkSync(path, join(base, "tools", tool));
   }
   for (const folder of [home, launcherFolder, join(root, "scripts")]) mkdirSync(folder, { recursive: true });
-  for (const file of ["scripts/setup", "scripts/pulumi-launcher", "package.json", "package-lock.json"]) {
+  for (const file of [
+    "scripts/setup",
+    "scripts/pulumi-launcher",
+    "versions.env",
+    "package.json",
+    "package-lock.json",
+  ]) {
     cpSync(join(project, file), join(root, file));
   }
   writeFileSync(
@@ -173,7 +182,7 @@ for part in "$@"; do [ "$part" != cli ] || { mkdir -p "$HOME/.pulumi/bin"; cp "$
   stub("systemctl", 'touch "$HOME/engine"');
   stubAt(cli, "pulumi", pulumi);
   cpSync(cli, join(home, "genuine"));
-  for (const plugin of ["docker-v5.2.0", "consul-v3.15.1"]) {
+  for (const plugin of [`docker-v${DOCKER_PLUGIN}`, `consul-v${CONSUL_PLUGIN}`]) {
     const name = plugin.replace(/-v.*/, "");
     script(join(home, ".pulumi/plugins", `resource-${plugin}`, `pulumi-resource-${name}`), "");
   }
@@ -276,12 +285,12 @@ describe("setup on a fresh machine", () => {
       expect.stringMatching(/^curl .* https:\/\/get.docker.com$/),
       "docker-installer ",
       expect.stringMatching(/^curl .* https:\/\/get.pulumi.com$/),
-      `pulumi-installer --version 3.256.0 --install-root ${home}/.pulumi --no-edit-path`,
-      "pulumi plugin install resource docker 5.2.0",
-      "pulumi plugin install resource consul 3.15.1",
-      "docker pull -q hashicorp/consul:1.22.7",
-      "docker pull -q hashicorp/consul-esm:0.9.1",
-      "docker pull -q node:24-slim",
+      `pulumi-installer --version ${versionOf("pulumi_version")} --install-root ${home}/.pulumi --no-edit-path`,
+      `pulumi plugin install resource docker ${DOCKER_PLUGIN}`,
+      `pulumi plugin install resource consul ${CONSUL_PLUGIN}`,
+      `docker pull -q hashicorp/consul:${versionOf("consul_version")}`,
+      `docker pull -q hashicorp/consul-esm:${versionOf("esm_version")}`,
+      `docker pull -q node:${versionOf("node_image_tag")}`,
       "pulumi stack select dev --create --non-interactive",
     ]);
     expect(result.lines.at(-1)).toBe("[setup] ready");
@@ -308,7 +317,7 @@ describe("setup on a fresh machine", () => {
   });
 
   test("has only the missing part built", () => {
-    remove("home/.pulumi/plugins/resource-consul-v3.15.1");
+    remove(`home/.pulumi/plugins/resource-consul-v${CONSUL_PLUGIN}`);
     stub("curl", "exit 6");
     expect(setup().calls).toContain("toolchain consul-plugin");
   });

@@ -69,7 +69,7 @@ export function agentContainer(name: string, args: AgentArgs, spec: AgentSpec): 
       memoryMb: args.memoryMb,
       user: CONSUL_USER,
       healthTest: healthTest(...spec.health),
-      healthIntervalSeconds: 2,
+      healthIntervalSeconds: 0,
       readyTimeoutSeconds: args.readyTimeoutSeconds ?? 120,
       stopTimeoutSeconds: spec.stopTimeoutSeconds,
       scratch: { [CONFIG_FOLDER]: "size=1m,uid=100,gid=1000,mode=0700" },

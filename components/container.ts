@@ -1,3 +1,5 @@
+import { readFileSync } from "node:fs";
+import { join } from "node:path";
 import type * as docker from "@pulumi/docker";
 import { goDuration } from "./duration";
 import { hostLabel } from "./host";
@@ -52,8 +54,10 @@ export interface ContainerSpec {
   readonly user: string;
   /** Command whose success means healthy. */
   readonly healthTest: readonly string[];
-  /** Seconds between two health checks; the first one comes as late. */
-  readonly healthIntervalSeconds: number;
+  /** Seconds that a health check which succeeded is good for. @default 30 */
+  readonly healthIntervalSeconds?: number;
+  /** Seconds to the first health check, and from one that failed to the next. @default 2 */
+  readonly startIntervalSeconds?: number;
   /** Seconds that it may take to become healthy at first. */
   readonly readyTimeoutSeconds: number;
   /** Seconds between SIGTERM and SIGKILL. */
@@ -122,6 +126,25 @@ export function labelFilters(owner: Owner, role?: Role): string[] {
 // Processes and threads of one user on the whole host: the provider has no argument for a limit by container.
 const MAX_PROCESSES = 4096;
 
+// A slow machine is no fault of the container: what fails must do so ten times in a row, each within half a minute.
+const CHECK_SECONDS = 30;
+const RETRIES = 10;
+/** Seconds between the health checks of what is not healthy. */
+export const START_INTERVAL_SECONDS = 2;
+
+/** When the engine runs which health check, with durations as it reads them back. */
+export function healthcheck(spec: ContainerSpec) {
+  const { healthIntervalSeconds = 30, startIntervalSeconds = START_INTERVAL_SECONDS } = spec;
+  const rest = readFileSync(join(__dirname, "rest.sh"), "utf8");
+  return {
+    tests: ["CMD", "sh", "-c", rest, "rest.sh", String(healthIntervalSeconds), ...spec.healthTest],
+    interval: goDuration(startIntervalSeconds),
+    timeout: goDuration(healthIntervalSeconds + CHECK_SECONDS),
+    retries: RETRIES,
+    startPeriod: "0s",
+  };
+}
+
 /** Arguments of a container that is bounded, unprivileged, restarted, and waited for until it is healthy. */
 export function containerArgs(spec: ContainerSpec): docker.ContainerArgs {
   const { attachment } = spec;
@@ -145,13 +168,7 @@ export function containerArgs(spec: ContainerSpec): docker.ContainerArgs {
     })),
     labels: labelList(spec.owner, spec.role, hostLabel(spec.host)),
     ...joined(attachment),
-    healthcheck: {
-      tests: ["CMD", ...spec.healthTest],
-      interval: goDuration(spec.healthIntervalSeconds),
-      timeout: "5s",
-      retries: 3,
-      startPeriod: "0s",
-    },
+    healthcheck: healthcheck(spec),
     wait: true,
     waitTimeout: spec.readyTimeoutSeconds,
     stopTimeout: spec.stopTimeoutSeconds,

@@ -78,7 +78,6 @@ export class ServiceInstance extends pulumi.ComponentResource {
         memoryMb: args.memoryMb,
         user: SERVICE_USER,
         healthTest: shell(["service-health.sh"], String(args.port)),
-        healthIntervalSeconds: 2,
         readyTimeoutSeconds: 60,
         stopTimeoutSeconds: 15,
         volumes: credentialVolumes(credentials),

@@ -58,7 +58,7 @@ export class Snapshots extends pulumi.ComponentResource {
           memoryMb: 128,
           user: CONSUL_USER,
           healthTest: ["sh", "-c", hasSnapshotYoungerThan(intervalMinutes + LATE_MINUTES)],
-          healthIntervalSeconds: 5,
+          startIntervalSeconds: 5,
           readyTimeoutSeconds: 120,
           stopTimeoutSeconds: 10,
           volumes: {

@@ -43,7 +43,7 @@ export class Starter extends pulumi.ComponentResource {
       // The socket is root's. Without capabilities that is all that this root can open.
       user: "0:0",
       healthTest: ["sh", "-c", `find ${MARKER} -mmin -2 | grep -q .`],
-      healthIntervalSeconds: 5,
+      startIntervalSeconds: 5,
       readyTimeoutSeconds: 60,
       stopTimeoutSeconds: 10,
     });

@@ -1,11 +1,20 @@
 import type * as docker from "@pulumi/docker";
-import { labelList, physicalName, UNPRIVILEGED } from "./container";
+import { healthcheck, labelList, physicalName, START_INTERVAL_SECONDS, UNPRIVILEGED } from "./container";
 import { goDuration } from "./duration";
 import type { InstanceSpec } from "./platform";
 
 /** Arguments of the Swarm service that runs one instance. */
 export function serviceArgs(spec: InstanceSpec): docker.ServiceArgs {
-  const { owner, role, attachment, publish, host, avoid = [] } = spec;
+  const {
+    owner,
+    role,
+    attachment,
+    publish,
+    host,
+    avoid = [],
+    startIntervalSeconds = START_INTERVAL_SECONDS,
+  } = spec;
+  const check = healthcheck(spec);
   return {
     name: physicalName(owner, attachment.alias),
     labels: labelList(owner, role),
@@ -21,12 +30,11 @@ export function serviceArgs(spec: InstanceSpec): docker.ServiceArgs {
         dnsConfig: { nameservers: [...spec.dns] },
         labels: labelList(owner, role),
         healthcheck: {
-          tests: ["CMD", ...spec.healthTest],
-          interval: duration(spec.healthIntervalSeconds),
-          timeout: "5s",
-          retries: 3,
-          // Swarm replaces what is not healthy; what starts may have to wait for others.
-          startPeriod: duration(spec.readyTimeoutSeconds),
+          ...check,
+          timeout: shortened(check.timeout),
+          // Swarm replaces what is not healthy, and what starts may have to wait for others. No start period: in one, an
+          // engine from version 25 on checks every five seconds, and the provider cannot tell it otherwise.
+          retries: Math.ceil(spec.readyTimeoutSeconds / startIntervalSeconds),
         },
         mounts: [
           { type: "tmpfs", target: "/tmp", tmpfsOptions: { sizeBytes: 16 * 1024 * 1024 } },
@@ -38,7 +46,7 @@ export function serviceArgs(spec: InstanceSpec): docker.ServiceArgs {
           })),
         ],
         // As long the provider waits until a deleted service's container is gone, then fails: which takes longer than its stop.
-        stopGracePeriod: duration(2 * spec.stopTimeoutSeconds),
+        stopGracePeriod: shortened(goDuration(2 * spec.stopTimeoutSeconds)),
       },
       logDriver: { name: UNPRIVILEGED.logDriver, options: UNPRIVILEGED.logOpts },
       networksAdvanceds: [{ id: attachment.networkId, aliases: [attachment.alias] }],
@@ -76,8 +84,8 @@ export function serviceArgs(spec: InstanceSpec): docker.ServiceArgs {
 }
 
 /** As the provider reads durations of services back: without minutes and seconds that are none. */
-function duration(seconds: number): string {
-  return goDuration(seconds).replace(/m0s$/, "m").replace(/h0m$/, "h");
+function shortened(duration: string): string {
+  return duration.replace(/m0s$/, "m").replace(/h0m$/, "h");
 }
 
 function variable(text: string): [name: string, value: string] {

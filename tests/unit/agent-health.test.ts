@@ -61,7 +61,7 @@ async function check(
     ),
   ]);
 
-  const [, shell = "", option = "", text = "", ...rest] = agentHealth(script, ...args).tests;
+  const [shell = "", option = "", text = "", ...rest] = agentHealth(script, ...args).tests.slice(6);
   const program = moved(text, [
     ["secrets=/consul/secrets", `secrets=${folder}/secrets`],
     ["known=/tmp/secrets.sum", `known=${folder}/sum`],

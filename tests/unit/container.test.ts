@@ -6,7 +6,7 @@ import {
   physicalName,
   type ContainerSpec,
 } from "../../components/container";
-import { HARDENED, labelsOf, owner } from "./fixtures";
+import { HARDENED, healthcheck, labelsOf, owner, scripts } from "./fixtures";
 
 const spec: ContainerSpec = {
   owner,
@@ -16,7 +16,6 @@ const spec: ContainerSpec = {
   memoryMb: 200,
   user: "node",
   healthTest: ["true"],
-  healthIntervalSeconds: 90,
   readyTimeoutSeconds: 60,
   stopTimeoutSeconds: 15,
 };
@@ -32,10 +31,19 @@ test("a container is bounded, unprivileged, restarted and waited for", () => {
     memorySwap: 200,
     labels: labelsOf("service"),
     networksAdvanced: [{ name: "network-id", aliases: ["api-1"] }],
-    healthcheck: { tests: ["CMD", "true"], interval: "1m30s", timeout: "5s", retries: 3, startPeriod: "0s" },
+    healthcheck: healthcheck("true"),
     waitTimeout: 60,
     stopTimeout: 15,
     destroyGraceSeconds: 15,
+  });
+});
+
+test("a health check has its own times", () => {
+  expect(containerArgs({ ...spec, healthIntervalSeconds: 90, startIntervalSeconds: 5 }).healthcheck).toEqual({
+    ...healthcheck(),
+    tests: ["CMD", "sh", "-c", scripts("rest.sh"), "rest.sh", "90", "true"],
+    interval: "5s",
+    timeout: "2m0s",
   });
 });
 

@@ -49,14 +49,24 @@ export const AGENT_TMPFS = {
   "/consul/config": "size=1m,uid=100,gid=1000,mode=0700",
 };
 
+/** When this is a container's health check, as its engine is told. */
+export function healthcheck(...test: readonly string[]) {
+  return {
+    tests: ["CMD", "sh", "-c", scripts("rest.sh"), "rest.sh", "30", ...test],
+    interval: "2s",
+    timeout: "1m0s",
+    retries: 10,
+    startPeriod: "0s",
+  };
+}
+
 /** An agent's health check: what all agents have in common, then a script of its own. */
 export function agentHealth(script: string, ...args: readonly string[]) {
+  const test = ["sh", "-c", scripts("agent-api.sh", "agent-health.sh", script), script, ...args];
   return {
-    tests: ["CMD", "sh", "-c", scripts("agent-api.sh", "agent-health.sh", script), script, ...args],
-    interval: "2s",
-    timeout: "5s",
-    retries: 3,
-    startPeriod: "0s",
+    ...healthcheck(),
+    tests: ["CMD", "sh", "-c", scripts("rest.sh"), "rest.sh", "0", ...test],
+    timeout: "30s",
   };
 }
 

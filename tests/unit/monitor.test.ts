@@ -1,6 +1,18 @@
 import { Monitor, type MonitorArgs } from "../../components/monitor";
-import { credentials, datacenter, HARDENED, httpsDatacenter, labelsOf, onlyHost, owner } from "./fixtures";
+import {
+  credentials,
+  datacenter,
+  HARDENED,
+  httpsDatacenter,
+  labelsOf,
+  onlyHost,
+  owner,
+  scripts,
+} from "./fixtures";
 import { create, mockPulumi, type Created } from "./mocks";
+
+// Before the test itself.
+const REST = ["CMD", "sh", "-c", scripts("rest.sh"), "rest.sh", "2"];
 
 const args = (number: number): MonitorArgs => ({
   owner,
@@ -45,14 +57,14 @@ test("is one hardened container that is healthy while its own heartbeat passes",
     networksAdvanced: [{ name: "network-id", aliases: ["monitor-1"] }],
     healthcheck: {
       tests: [
-        "CMD",
+        ...REST,
         "sh",
         "-c",
         `printf 'GET /v1/agent/health/service/id/consul-esm:monitor-1 HTTP/1.0\\r\\nX-Consul-Token: %s\\r\\n\\r\\n' "$(cat /run/consul/token 2>/dev/null)" | nc client-1 8500 | grep -q '^HTTP/1.[01] 200'`,
       ],
       interval: "2s",
-      timeout: "5s",
-      retries: 3,
+      timeout: "32s",
+      retries: 10,
       startPeriod: "0s",
     },
     waitTimeout: 60,
@@ -110,7 +122,7 @@ test("shows its token to an agent that serves HTTP, and trusts nobody's certific
   expect(config(secured, "monitor-5")).not.toHaveProperty("ca_file");
   expect(inputs["healthcheck"]).toMatchObject({
     tests: [
-      "CMD",
+      ...REST,
       "sh",
       "-c",
       expect.stringContaining('"$(cat /run/consul/token 2>/dev/null)" | nc client-1 8500 |') as string,
@@ -133,7 +145,7 @@ test("shows its token, verifies HTTPS, and is replaced when its token is", async
     ],
     volumes: [{ containerPath: "/run/consul", volumeName: "monitor-4-secrets", readOnly: true }],
     labels: [{ label: "consul-docker.accessor", value: "monitor-4-accessor" }, ...labelsOf("monitor")],
-    healthcheck: { tests: ["CMD", "sh", "-c", "netstat -tn | grep -q ':8501 *ESTABLISHED'"] },
+    healthcheck: { tests: [...REST, "sh", "-c", "netstat -tn | grep -q ':8501 *ESTABLISHED'"] },
   });
   expect(config(secured, "monitor-4")).toEqual({
     log_level: "WARN",

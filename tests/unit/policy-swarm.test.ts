@@ -21,7 +21,6 @@ const OWN = JSON.parse(
       memoryMb: 128,
       user: "10001:10001",
       healthTest: ["true"],
-      healthIntervalSeconds: 2,
       readyTimeoutSeconds: 60,
       stopTimeoutSeconds: 15,
       envs: ["PORT=8080"],

@@ -1,6 +1,15 @@
 import { readFileSync } from "node:fs";
 import { Snapshots, type SnapshotsArgs } from "../../components/snapshots";
-import { credentials, datacenter, HARDENED, httpsDatacenter, labelsOf, onlyHost, owner } from "./fixtures";
+import {
+  credentials,
+  datacenter,
+  HARDENED,
+  healthcheck,
+  httpsDatacenter,
+  labelsOf,
+  onlyHost,
+  owner,
+} from "./fixtures";
 import { create, mockPulumi, type Created } from "./mocks";
 
 const args = (name: string): SnapshotsArgs => ({
@@ -45,11 +54,8 @@ test("is one hardened container that is healthy while its newest snapshot is you
     networksAdvanced: [{ name: "network-id", aliases: ["snapshots"] }],
     volumes: [{ containerPath: "/consul/data", volumeName: "shop-test-snapshots", readOnly: false }],
     healthcheck: {
-      tests: ["CMD", "sh", "-c", "find /consul/data -maxdepth 1 -name '*.snap' -mmin -17 | grep -q ."],
+      ...healthcheck("sh", "-c", "find /consul/data -maxdepth 1 -name '*.snap' -mmin -17 | grep -q ."),
       interval: "5s",
-      timeout: "5s",
-      retries: 3,
-      startPeriod: "0s",
     },
     waitTimeout: 120,
     stopTimeout: 10,

@@ -7,7 +7,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { program, Starter } from "../../components/starter";
-import { HARDENED, labelsOf, onlyHost, owner } from "./fixtures";
+import { HARDENED, healthcheck, labelsOf, onlyHost, owner } from "./fixtures";
 import { create, mockPulumi } from "./mocks";
 
 test("is one container with the socket of its engine, and without a network", async () => {
@@ -40,13 +40,7 @@ test("is one container with the socket of its engine, and without a network", as
     memorySwap: 128,
     labels: [{ label: "consul-docker.host", value: "a" }, ...labelsOf("starter")],
     volumes: [{ hostPath: "/srv/docker.sock", containerPath: "/run/engine.sock", readOnly: true }],
-    healthcheck: {
-      tests: ["CMD", "sh", "-c", "find /tmp/looked -mmin -2 | grep -q ."],
-      interval: "5s",
-      timeout: "5s",
-      retries: 3,
-      startPeriod: "0s",
-    },
+    healthcheck: { ...healthcheck("sh", "-c", "find /tmp/looked -mmin -2 | grep -q ."), interval: "5s" },
     waitTimeout: 60,
     stopTimeout: 10,
     destroyGraceSeconds: 10,

@@ -1,7 +1,7 @@
 import fc from "fast-check";
 import type { InstanceSpec, Platform } from "../../components/platform";
 import { swarm, type SwarmHost } from "../../components/swarm";
-import { labelsOf, owner } from "./fixtures";
+import { healthcheck, labelsOf, owner } from "./fixtures";
 import { create, mockPulumi, type Created } from "./mocks";
 
 const node = (name: string, change: Partial<SwarmHost> = {}): SwarmHost => ({
@@ -21,7 +21,7 @@ const instance = (name: string): InstanceSpec => ({
   memoryMb: 160,
   user: "10001:10001",
   healthTest: ["node", "-e", "probe"],
-  healthIntervalSeconds: 3,
+  startIntervalSeconds: 3,
   readyTimeoutSeconds: 60,
   stopTimeoutSeconds: 15,
   volumes: { "/run/consul": { volumeName: "orders-secrets", readOnly: true } },
@@ -201,11 +201,12 @@ describe("the instances of a service", () => {
           dnsConfig: { nameservers: ["10.9.0.21", "10.9.0.22"] },
           labels: labelsOf("service"),
           healthcheck: {
-            tests: ["CMD", "node", "-e", "probe"],
+            tests: healthcheck("node", "-e", "probe").tests,
             interval: "3s",
-            timeout: "5s",
-            retries: 3,
-            startPeriod: "1m",
+            timeout: "1m",
+            // Of three seconds each, the minute that an instance has to become healthy.
+            retries: 20,
+            startPeriod: "0s",
           },
           mounts: [
             { type: "tmpfs", target: "/tmp", tmpfsOptions: { sizeBytes: 16_777_216 } },

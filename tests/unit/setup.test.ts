@@ -443,7 +443,7 @@ describe("the toolchain", () => {
     stub("curl", "exit 6");
     stub("go", "exit 1");
     stub("df", "echo header; echo /dev/disk 0 0 99000000 0% /");
-    stub("busybox", "");
+    for (const name of ["gcc", "make", "patch", "dpkg-source"]) stub(name, "");
     stub("ping", "");
     stub("iptables", "");
     stub("apt-get", "exit 100");
@@ -463,7 +463,7 @@ describe("the toolchain", () => {
       "no apt",
       /^\[toolchain\] no apt: /,
       () => {
-        remove("stubs/apt-get", "stubs/busybox");
+        remove("stubs/apt-get", "stubs/ping");
       },
     ],
     [
@@ -501,7 +501,7 @@ describe("the toolchain", () => {
     remove("stubs/dockerd", "home/engine");
     const result = setup();
     expect(result.lines.slice(1)).toEqual([
-      "[toolchain] step 1 of 6: installing Docker Engine from Debian",
+      "[toolchain] step 1 of 7: installing Docker Engine from Debian",
       `[toolchain] Docker Engine could not be installed; see ${home}/.cache/consul-stack-toolchain/apt.log`,
     ]);
     expect(result.status).toBe(1);

@@ -3,6 +3,7 @@ import { resourcePolicy, secretsPolicy, stackPolicy } from "./rule";
 import { exposedSecrets } from "./rules/exposed-secrets";
 import { healthAndLimits } from "./rules/health-and-limits";
 import { imageVersions } from "./rules/image-versions";
+import { knownHoles } from "./rules/known-holes";
 import { ownerLabels } from "./rules/owner-labels";
 import { plainSecrets } from "./rules/plain-secrets";
 import { privileges } from "./rules/privileges";
@@ -19,6 +20,7 @@ new PolicyPack("consul-docker", {
     resourcePolicy(exposedSecrets),
     resourcePolicy(ownerLabels),
     resourcePolicy(serviceChecks),
+    resourcePolicy(knownHoles),
     secretsPolicy(plainSecrets),
     stackPolicy(publishedPorts),
     stackPolicy(serverCount),

@@ -1,4 +1,9 @@
-import type { ResourceValidationArgs, ResourceValidationPolicy, StackValidationPolicy } from "@pulumi/policy";
+import type {
+  EnforcementLevel,
+  ResourceValidationArgs,
+  ResourceValidationPolicy,
+  StackValidationPolicy,
+} from "@pulumi/policy";
 import { Secret } from "@pulumi/policy";
 import { plain, type Resource } from "./resource";
 import { asContainer } from "./swarm-service";
@@ -9,6 +14,8 @@ interface Named {
   readonly name: string;
   /** What is asked for, in one sentence. */
   readonly description: string;
+  /** What a fault does. @default the level of the pack */
+  readonly enforcementLevel?: EnforcementLevel;
 }
 
 /** A rule that looks at one resource before it is created or changed. */
@@ -24,10 +31,9 @@ export interface StackRule extends Named {
 }
 
 /** `rule` as Pulumi runs it. */
-export function resourcePolicy({ name, description, faults }: ResourceRule): ResourceValidationPolicy {
+export function resourcePolicy({ faults, ...named }: ResourceRule): ResourceValidationPolicy {
   return {
-    name,
-    description,
+    ...named,
     validateResource: (args, report) => {
       for (const message of faults(asContainer(seen(args)))) report(message);
     },
@@ -35,10 +41,9 @@ export function resourcePolicy({ name, description, faults }: ResourceRule): Res
 }
 
 /** `rule` as Pulumi runs it, after all resources are known: a preview's end, or an update's. */
-export function stackPolicy({ name, description, faults }: StackRule): StackValidationPolicy {
+export function stackPolicy({ faults, ...named }: StackRule): StackValidationPolicy {
   return {
-    name,
-    description,
+    ...named,
     validateStack: ({ resources }, report) => {
       for (const [message, urn] of faults(resources.map((resource) => asContainer(seen(resource)))))
         report(message, urn);

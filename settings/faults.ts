@@ -32,8 +32,17 @@ export function describeIssue(issue: z.core.$ZodIssue, raw: unknown): string[] {
     (within, part) => (within as Record<PropertyKey, unknown> | undefined)?.[part],
     raw,
   );
-  const got = SECRETS.includes(String(issue.path[0])) ? "something else" : JSON.stringify(value);
+  const got = SECRETS.includes(String(issue.path[0])) ? "something else" : abridged(JSON.stringify(value));
   return [`${key} must be ${issue.message}, got ${value === undefined ? "nothing" : got}`];
+}
+
+// What is longer, the user knows by its key.
+const SHOWN_CHARACTERS = 1000;
+
+function abridged(value: string | undefined): string {
+  return value === undefined || value.length <= SHOWN_CHARACTERS
+    ? String(value)
+    : `${value.slice(0, SHOWN_CHARACTERS)}… (${value.length} characters)`;
 }
 
 function shapeAt(path: readonly PropertyKey[]): object {

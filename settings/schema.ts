@@ -25,6 +25,18 @@ const table = <T extends z.ZodType>(value: T, allowed: string) =>
     allowed,
   );
 
+// Up to Consul 1.21, a name of dots led to another key; from 1.22 on it is refused, and so is a longer value.
+const MAX_VALUE_KIB = 512;
+const VALUE = `a JSON value of at most ${MAX_VALUE_KIB} KiB`;
+const NAMED_VALUES =
+  "values under names of letters, digits, dot, dash and underscore that are more than dots";
+const configuration = () =>
+  z.record(
+    text(/^(?!\.+$)[\w.-]{1,128}$/, NAMED_VALUES),
+    z.json(VALUE).refine((value) => Buffer.byteLength(JSON.stringify(value)) <= MAX_VALUE_KIB * 1024, VALUE),
+    NAMED_VALUES,
+  );
+
 const truth = () => z.boolean("true or false");
 const HOST_NAME = "letters, digits and inner dots and dashes, at most 63";
 const HOSTS = `a list of at most ${MAX_CLIENTS} hosts`;
@@ -87,8 +99,8 @@ export const service = z
         .default([{ path: "/ready", intervalSeconds: 2, timeoutSeconds: 1 }]),
       /** Names of the services that it looks up in Consul; its token can read no others. @default none */
       discovers: z.array(name(), "a list of services' names").default([]),
-      /** Live configuration, kept in Consul's KV store under services/NAME/. @default none */
-      config: table(z.json("a JSON value"), "values").default({}),
+      /** Live configuration, kept in Consul's KV store under services/NAME/; each value has at most 512 KiB. @default none */
+      config: configuration().default({}),
       /** Memory limit of one instance in MiB. @default 256 */
       memoryMb: memory().default(256),
     },

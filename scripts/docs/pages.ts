@@ -1,4 +1,6 @@
+import { advisoryParts } from "./advisories";
 import { draw } from "./graph";
+import { licenceParts } from "./licences";
 import { mermaid } from "./mermaid";
 import type { Parts } from "./page";
 import { previewed } from "./program";
@@ -8,6 +10,8 @@ import { settingsParts } from "./settings";
 export async function generatedParts(): Promise<Readonly<Record<string, Parts>>> {
   return {
     "docs/architecture.md": { resources: mermaid(draw(await previewed("Pulumi.dev.yaml"))) },
+    "docs/consul-versions.md": advisoryParts(),
+    "docs/licences.md": licenceParts(),
     "docs/settings.md": settingsParts(),
   };
 }

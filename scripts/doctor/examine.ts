@@ -1,4 +1,5 @@
 import type { Role } from "../../components/container";
+import { examineAdvisories } from "./advisories";
 import { valueOf, type Answer } from "./answer";
 import { examineCertificates } from "./certificates";
 import { examineClock } from "./clock";
@@ -35,6 +36,7 @@ const INSIDE: readonly Area[] = [
   "voters",
   "clock",
   "certificates",
+  "advisories",
   "monitors",
   "registrations",
   "ports",
@@ -75,6 +77,7 @@ function examineInside(engine: Facts["engine"], state: StackState, stack: StackF
     ),
     clocks(engine, stack),
     examineCertificates(state.certificates, now),
+    examineAdvisories(state.images),
     led("monitors", monitors, (facts) => examineMonitors(of("monitor"), of("client"), containers, facts)),
     led("registrations", catalog, (facts) => examineRegistrations(state, containers, facts)),
     portsOf(engine, stack.ports, containers),

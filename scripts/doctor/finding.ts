@@ -8,6 +8,7 @@ export type Area =
   | "voters"
   | "clock"
   | "certificates"
+  | "advisories"
   | "monitors"
   | "registrations"
   | "ports";

@@ -62,6 +62,8 @@ export interface StackState {
   readonly nodes: readonly DeclaredNode[];
   readonly services: readonly DeclaredService[];
   readonly certificates: readonly Certificate[];
+  /** References of the public images. */
+  readonly images: readonly string[];
 }
 
 interface Resource {
@@ -89,6 +91,7 @@ export function parseState(exported: string, stack: string): StackState {
     nodes: of<DeclaredNode>("consul:index/node:Node"),
     services: of<DeclaredService>("consul:index/service:Service"),
     certificates: of<{ output: unknown }>("pulumi:index:Stash").flatMap(certificate),
+    images: of<{ name: string }>("docker:index/remoteImage:RemoteImage").map(({ name }) => name),
   };
 }
 

@@ -1,3 +1,4 @@
+import { randomBytes } from "node:crypto";
 import { mkdtemp, readdir, readFile, rm, stat, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -62,6 +63,9 @@ const TEAM = "the team's own";
 /** What a team may have in Consul beside what the stack file says. */
 async function writeTeamsData(): Promise<void> {
   for (let number = 0; number < 50; number++) await consul.send("PUT", `kv/team/${number}`, { number });
+  // A snapshot beyond 512 KiB, which is as much as Consul takes of other requests.
+  for (const key of ["a", "b", "c", "d"])
+    await consul.send("PUT", `kv/team/${key}`, randomBytes(200_000).toString("hex"));
   await consul.send("PUT", "config", {
     Kind: "service-defaults",
     Name: "catalog",

@@ -89,7 +89,7 @@ it("finds a healthy stack healthy, without a word of its secrets", async () => {
 
   expect(code).toBe(0);
   const lines = output.trim().split("\n");
-  expect(lines).toHaveLength(12);
+  expect(lines).toHaveLength(13);
   expect(lines.slice(2, 7)).toEqual([
     ok("network", "consul-docker-doc-network"),
     ok("containers", "11 of 11 as they should be"),
@@ -97,7 +97,10 @@ it("finds a healthy stack healthy, without a word of its secrets", async () => {
     ok("voters", "1 of 1 healthy, none may fail"),
     ok("clock", "engine and 2 agents compared with this machine"),
   ]);
-  expect(lines.slice(8)).toEqual([
+  expect(lines[8]).toMatch(
+    /^ok {7}advisories {5}consul 1\.22\.7 \d+ known, mended in 2\.0\.3 CVE-.* none known$/,
+  );
+  expect(lines.slice(9)).toEqual([
     ok("monitors", "2 of 2 passing, one works"),
     ok("registrations", "5 declared, 9 of 9 checks pass"),
     ok("ports", "5 of 5 answer: DNS by TCP, DNS by UDP, HTTP API, UI, gateway-1"),

@@ -74,6 +74,26 @@ it("lets the program as it is pass, beyond loopback too", async () => {
   }
 });
 
+it("stops a version with published holes where that is asked for", async () => {
+  const stack = await TestStack.create("pol");
+  try {
+    const strict = ["--policy-pack", "policy", "--policy-pack-config", "policy/strict.json"];
+    await stack.configure({ ...SETTINGS, services: [], consulVersion: "2.0.4" });
+    const { code, output } = await stack.preview(...strict);
+    expect(output.replace(/\s+/g, " ")).toContain(
+      'remote image consul must be of a version without published holes, got "2.0.4"',
+    );
+    expect(code).not.toBe(0);
+
+    await stack.configure({ ...SETTINGS, services: [], consulVersion: "2.1.0" });
+    const mended = await stack.preview(...strict);
+    expect(mended.output).not.toMatch(/published holes/);
+    expect(mended.code).toBe(0);
+  } finally {
+    await stack.remove();
+  }
+});
+
 it("stops additions that break its rules", async () => {
   const project = copyOfTheProject();
   const index = join(project, "index.ts");

@@ -55,6 +55,7 @@ describe("the state", () => {
         }),
         resource("consul:index/node:Node", "api-1", { name: "api-1", address: "api-1", token: secret(null) }),
         resource("consul:index/service:Service", "api-1", { name: "api", serviceId: "api-1", port: 80 }),
+        resource("docker:index/remoteImage:RemoteImage", "consul", { name: "hashicorp/consul:1.22.7" }),
         resource("pulumi:index:Stash", "ca-dc1", { output: secret({ certificate, key: "the-key" }) }),
         resource("pulumi:index:Stash", "gossip-key", { output: secret("the-gossip-key") }),
         resource("pulumi:index:Stash", "unfinished"),
@@ -65,11 +66,12 @@ describe("the state", () => {
 
     expect(state).toMatchObject({
       owner: { project: "consul-docker", stack: "s" },
-      size: 9,
+      size: 10,
       outputs: { httpApiUrl: "http://127.0.0.1:8500", managementToken: "t" },
       networks: [{ urn: expect.stringMatching(/^urn:.*::consul$/) as string, name: "p-s-network" }],
       nodes: [{ name: "api-1", address: "api-1" }],
       services: [{ name: "api", serviceId: "api-1", port: 80 }],
+      images: ["hashicorp/consul:1.22.7"],
     });
     expect(state.containers).toEqual([
       {

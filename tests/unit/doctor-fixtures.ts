@@ -33,4 +33,5 @@ export const EMPTY: StackState = {
   nodes: [],
   services: [],
   certificates: [],
+  images: [],
 };

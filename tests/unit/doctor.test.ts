@@ -1,3 +1,4 @@
+import { examineAdvisories } from "../../scripts/doctor/advisories";
 import { examineCertificates } from "../../scripts/doctor/certificates";
 import { examineEngine } from "../../scripts/doctor/engine";
 import { examine } from "../../scripts/doctor/examine";
@@ -137,6 +138,28 @@ describe("certificates", () => {
   });
 });
 
+describe("advisories", () => {
+  const seen = (...images: readonly string[]) => {
+    const { ok, problems, seen } = examineAdvisories(images);
+    expect([ok, problems]).toEqual([true, []]);
+    return seen;
+  };
+
+  test("are named with the version that mends them, and are no problem", () => {
+    expect(seen("hashicorp/consul:1.22.7", "hashicorp/consul-esm:0.9.1", "node:24-slim")).toBe(
+      "consul 1.22.7 8 known, mended in 2.0.3 CVE-2026-19113, CVE-2026-19016, CVE-2026-19014, CVE-2026-19012, in 2.0.4 CVE-2026-87106, CVE-2026-87090, in 2.1.0 CVE-2026-115804, CVE-2026-105626; consul-esm 0.9.1 none known",
+    );
+  });
+
+  test("are none of a version that mends the last", () => {
+    expect(seen("hashicorp/consul:2.1.0", "hashicorp/consul:2.1.0")).toBe("consul 2.1.0 none known");
+  });
+
+  test("cannot be told of a tag that is no version", () => {
+    expect(seen("hashicorp/consul:1.22")).toBe("consul 1.22 is no version that the advisories name");
+  });
+});
+
 describe("all of it", () => {
   const state = {
     ...EMPTY,
@@ -186,6 +209,7 @@ describe("all of it", () => {
         "voters",
         "clock",
         "certificates",
+        "advisories",
         "monitors",
         "registrations",
         "ports",
@@ -240,7 +264,7 @@ describe("all of it", () => {
       NOW,
     );
 
-    expect(findings).toHaveLength(11);
+    expect(findings).toHaveLength(12);
     expect(amiss(findings)).toEqual([
       "stack: cannot be read",
       ...findings.slice(2).map(({ area }) => `${area}: not examined: the stack's state is unknown`),

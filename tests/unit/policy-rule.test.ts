@@ -42,6 +42,15 @@ test("a resource's rule sees secrets in plain and reports each fault", () => {
   expect(report.mock.calls).toEqual([["first"], ["second"]]);
 });
 
+test("a rule has a level of its own where it names one, and else the pack's", () => {
+  const faults = () => [];
+
+  expect(resourcePolicy({ ...named, faults })).not.toHaveProperty("enforcementLevel");
+  expect(resourcePolicy({ ...named, faults, enforcementLevel: "disabled" })).toMatchObject({
+    enforcementLevel: "disabled",
+  });
+});
+
 test("a stack's rule reports each fault at its resource", () => {
   const report = jest.fn();
   const policy = stackPolicy({ ...named, faults: (all) => all.map(({ name, urn }) => [name, urn]) });

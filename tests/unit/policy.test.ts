@@ -3,6 +3,7 @@ import type { ResourceRule, StackRule } from "../../policy/rule";
 import { exposedSecrets } from "../../policy/rules/exposed-secrets";
 import { healthAndLimits } from "../../policy/rules/health-and-limits";
 import { imageVersions } from "../../policy/rules/image-versions";
+import { knownHoles } from "../../policy/rules/known-holes";
 import { ownerLabels } from "../../policy/rules/owner-labels";
 import { plainSecrets } from "../../policy/rules/plain-secrets";
 import { privileges } from "../../policy/rules/privileges";
@@ -57,6 +58,36 @@ describe("image-versions", () => {
     UNKNOWN,
   ])("lets %p pass", (image) => {
     expect(of(imageVersions, { image })).toEqual([]);
+  });
+});
+
+describe("known-holes", () => {
+  const image = (name: unknown, type = "docker:index/remoteImage:RemoteImage") =>
+    knownHoles.faults(resource(type, { name }, "consul"));
+
+  test("does nothing unless it is turned on", () => {
+    expect(knownHoles.enforcementLevel).toBe("disabled");
+  });
+
+  test.each([
+    [
+      "hashicorp/consul:2.0.4",
+      'without published holes, got "2.0.4", which has CVE-2026-115804, CVE-2026-105626, CVE-2026-105608; take 2.1.0 or newer',
+    ],
+    ["hashicorp/consul:nightly", 'of which the holes are known, got "nightly"; give it a tag as 2.1.0'],
+  ])("stops %s", (name, fault) => {
+    expect(image(name)).toEqual([`remote image consul must be of a version ${fault}`]);
+  });
+
+  test.each(["hashicorp/consul:2.1.0", "hashicorp/consul-esm:0.9.1", "node:24-slim", UNKNOWN])(
+    "lets %p pass",
+    (name) => {
+      expect(image(name)).toEqual([]);
+    },
+  );
+
+  test("looks at what is pulled alone", () => {
+    expect(image("hashicorp/consul:1.22.7", "docker:index/registryImage:RegistryImage")).toEqual([]);
   });
 });
 

@@ -285,7 +285,17 @@ describe("one fault is named with its key, what is allowed and what it is", () =
     [
       "a configuration key with a slash",
       service({ config: { "a/b": 1 } }),
-      "services[0].config.a/b must be values under names of letters, digits, dot, dash and underscore",
+      "services[0].config.a/b must be values under names of letters, digits, dot, dash and underscore that are more than dots",
+    ],
+    [
+      "a configuration key that leads to another service's",
+      service({ config: { "..": 1 } }),
+      "services[0].config... must be values under names of letters, digits, dot, dash and underscore that are more than dots",
+    ],
+    [
+      "a configuration value that Consul does not take",
+      service({ config: { a: "x".repeat(512 * 1024 - 1) } }),
+      `services[0].config.a must be a JSON value of at most 512 KiB, got "${"x".repeat(999)}… (524289 characters)`,
     ],
     [
       "snapshots without a table",

@@ -12,6 +12,7 @@ interface Place {
 // What was measured with a version, in docs/, keeps it.
 export const places: readonly Place[] = [
   { file: "README.md", spots: /(?<=Node\.js )\d+\.\d+(?= or newer)/g, name: "node_minimum" },
+  { file: "README.md", spots: /(?<=Docker Engine from )\d+\.\d+/g, name: "engine_minimum" },
   { file: "README.md", spots: /(?<=\| `consulVersion` .*`)\d[\w.-]*/g, name: "consul_version" },
   { file: "README.md", spots: /(?<=(?:server|client)-\d .*10\.87\.\S+ +)\d[\d.]+/g, name: "consul_version" },
   { file: "README.md", spots: /(?<=advisories +consul )[\d.]+/g, name: "consul_version" },
@@ -56,6 +57,8 @@ export const places: readonly Place[] = [
   },
   { file: "toolchain/images/consul-esm/Dockerfile", spots: /(?<=FROM node:)\S+/g, name: "node_image_tag" },
   { file: "toolchain/images/consul-esm/consul-esm.mjs", spots: /(?<='v)\d[\d.]+/g, name: "esm_version" },
+  { file: "toolchain/go/engine/go.mod", spots: /(?<=docker\/cli v)[\d.]+/g, name: "engine_version" },
+  { file: "toolchain/README.md", spots: /(?<=Docker Engine )\d+\.[\d.]+/g, name: "engine_version" },
   { file: "toolchain/README.md", spots: /(?<=Pulumi CLI )[\d.]+/g, name: "pulumi_version" },
   { file: "toolchain/README.md", spots: /(?<=plugin docker )[\d.]+/g, name: "docker_plugin_version" },
   { file: "toolchain/README.md", spots: /(?<=plugin consul )[\d.]+/g, name: "consul_plugin_version" },

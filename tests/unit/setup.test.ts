@@ -501,10 +501,15 @@ describe("the toolchain", () => {
     remove("stubs/dockerd", "home/engine");
     const result = setup();
     expect(result.lines.slice(1)).toEqual([
-      "[toolchain] step 1 of 7: installing Docker Engine from Debian",
-      `[toolchain] Docker Engine could not be installed; see ${home}/.cache/consul-stack-toolchain/apt.log`,
+      "[toolchain] step 1 of 12: installing what Docker Engine needs from Debian",
+      `[toolchain] what Docker Engine needs could not be installed; see ${home}/.cache/consul-stack-toolchain/apt.log`,
     ]);
     expect(result.status).toBe(1);
+  });
+
+  test("builds no engine where one answers that runs elsewhere", () => {
+    remove("stubs/dockerd");
+    expect(run(join(root, "toolchain/up"), ["engine"])).toMatchObject({ status: 0, lines: [] });
   });
 
   test("leaves images alone that were pulled", () => {

@@ -25,7 +25,7 @@ const table = <T extends z.ZodType>(value: T, allowed: string) =>
     allowed,
   );
 
-// Up to Consul 1.21, a name of dots led to another key; from 1.22 on it is refused, and so is a longer value.
+// A name of dots would lead Consul to a key outside the service's own, and it takes no longer values.
 const MAX_VALUE_KIB = 512;
 const VALUE = `a JSON value of at most ${MAX_VALUE_KIB} KiB`;
 const NAMED_VALUES =

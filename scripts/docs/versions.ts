@@ -11,7 +11,7 @@ interface Place {
 
 // What was measured with a version, in docs/, keeps it.
 export const places: readonly Place[] = [
-  { file: "README.md", spots: /(?<=Node\.js )\d+\.\d+(?= or newer)/g, name: "node_minimum" },
+  { file: "README.md", spots: /(?<=Node\.js from )\d+\.\d+/g, name: "node_minimum" },
   { file: "README.md", spots: /(?<=Docker Engine from )\d+\.\d+/g, name: "engine_minimum" },
   { file: "README.md", spots: /(?<=\| `consulVersion` .*`)\d[\w.-]*/g, name: "consul_version" },
   { file: "README.md", spots: /(?<=(?:server|client)-\d .*10\.87\.\S+ +)\d[\d.]+/g, name: "consul_version" },

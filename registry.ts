@@ -80,7 +80,8 @@ async function reachFaults(host: string): Promise<string[]> {
   if (obstacle === undefined) return [];
   return /CERT|SIGNATURE|ISSUER/.test(obstacle.code ?? "")
     ? [
-        `this machine does not trust the registry ${host} (${obstacle.message}); add its authority's certificate to the system's, or set SSL_CERT_FILE to it`,
+        // Node.js adds an advice of its own, which would help no other program.
+        `this machine does not trust the registry ${host} (${obstacle.message.replace(/; .*/, "")}); add its authority's certificate to the system's, or set SSL_CERT_FILE to it`,
       ]
     : [
         `this machine cannot reach the registry ${host} (${obstacle.message}); ${remedy(obstacle.message, host)}`,

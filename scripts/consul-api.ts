@@ -86,15 +86,21 @@ export class ConsulApi {
       return await take(body);
     } catch (error) {
       if (error instanceof RefusedError) throw error;
-      const { message, code } = error as Error & { code?: unknown };
-      const reason =
-        code === "UND_ERR_CONNECT_TIMEOUT" ? `no connection within ${this.#timeoutMs / 1000} s` : code;
+      const { name, message, code } = error as Error & { code?: unknown };
+      const isLate = name === "TimeoutError" || code === "UND_ERR_CONNECT_TIMEOUT";
+      const reason = isLate ? `no answer within ${this.#timeoutMs / 1000} s` : code;
       throw new Error(`Consul does not answer at ${url}: ${typeof reason === "string" ? reason : message}`);
     }
   }
 }
 
-/** How undici connects: an AbortSignal does not end that, and for as long as ten seconds nothing else would. */
-export function connecting(ca: string | undefined, timeoutMs: number): { ca?: string; timeout: number } {
-  return { ...(ca === undefined ? {} : { ca }), timeout: timeoutMs };
+/**
+ * How undici connects: a request that is given up does not end that, and for as long as ten seconds nothing else would.
+ * By HTTP/1.1, by which Consul's API is used everywhere.
+ */
+export function connecting(
+  ca: string | undefined,
+  timeoutMs: number,
+): { ca?: string; timeout: number; allowH2: boolean } {
+  return { ...(ca === undefined ? {} : { ca }), timeout: timeoutMs, allowH2: false };
 }

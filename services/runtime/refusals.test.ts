@@ -101,12 +101,14 @@ test("100 headers are taken and 101 are not, nor as many as Node.js would drop",
   const withMore = (more: number) => send(get("a: b\r\n".repeat(more)));
   expect(await withMore(98)).toMatchObject({ status: 200 });
   expect(asked).toHaveLength(1);
-  for (const more of [99, 2_500]) {
+  for (const more of [99, 900]) {
     expect(await withMore(more)).toMatchObject({
       status: 431,
       body: tooMuch("expected at most 100 headers"),
     });
   }
+  // So many count as too long on Node.js 24, which adds an overhead for each.
+  expect(await withMore(2_500)).toMatchObject({ status: 431 });
   expect(asked).toHaveLength(1);
 });
 

@@ -155,9 +155,8 @@ test("a connection that does not come about is given up as soon", async () => {
   await once(silent, "listening");
   const httpApiUrl = `https://127.0.0.1:${(silent.address() as AddressInfo).port}`;
 
-  // Without a limit of its own it would end after ten seconds, aborted.
   expect(await errorOf(new ConsulApi({ httpApiUrl, timeoutMs: 300 }).get("status/leader"))).toBe(
-    `Consul does not answer at ${httpApiUrl}/v1/status/leader: no connection within 0.3 s`,
+    `Consul does not answer at ${httpApiUrl}/v1/status/leader: no answer within 0.3 s`,
   );
   silent.close();
 });

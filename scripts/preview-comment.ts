@@ -25,7 +25,7 @@ main(async () => {
 
   if (code !== DANGEROUS) return FINE.includes(code) ? 0 : code;
   if (process.env["ACCEPT_DANGEROUS"] === "true") return 0;
-  console.error("error: a change is dangerous; the label accept-dangerous lets it pass");
+  console.error("error: a change is dangerous; adding the label accept-dangerous lets this commit pass");
   return code;
 });
 

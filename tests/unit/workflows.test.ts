@@ -19,6 +19,7 @@ interface Job {
 }
 
 interface Workflow {
+  readonly concurrency: { readonly group: string };
   readonly on: Readonly<Record<string, unknown>>;
   readonly permissions: Readonly<Record<string, string>>;
   readonly jobs: Readonly<Record<string, Job>>;
@@ -87,6 +88,25 @@ test("a job with a secret has an environment, and does not run for whoever opens
         "github.event.pull_request.head.repo.full_name == github.repository",
       );
   }
+});
+
+test("no script of a package that is installed sees a secret", () => {
+  for (const { at, job } of jobs.filter(({ job }) => JSON.stringify(job).includes("secrets."))) {
+    const setUp = job.steps.findIndex(({ run }) => run?.startsWith("bash scripts/setup") === true);
+    const withSecret = job.steps.findIndex((step) => JSON.stringify(step).includes("secrets."));
+    expect([at, setUp > -1 && setUp < withSecret]).toEqual([at, true]);
+  }
+});
+
+test("no workflow takes the place of another one that waits", () => {
+  const groups = workflows.map(([, { concurrency }]) => concurrency.group.replace(/\$.*/, ""));
+  expect(new Set(groups).size).toBe(groups.length);
+});
+
+test("what is dangerous passes for the commit that somebody looked at, not for later ones", () => {
+  expect(texts.get(`${FOLDER}/preview.yml`)).toContain(
+    "ACCEPT_DANGEROUS: ${{ github.event.action == 'labeled' && github.event.label.name == 'accept-dangerous' }}",
+  );
 });
 
 test("what a pull request runs is on a machine of GitHub's, which is thrown away", () => {

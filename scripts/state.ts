@@ -2,7 +2,9 @@ import { spawn } from "node:child_process";
 import { copyFile, mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { parseArgs } from "node:util";
 import { NAMESPACE } from "../settings/faults";
+import type { ConsulApiArgs } from "./consul-api";
 import { capture, PULUMI, pulumi, stackName } from "./stack";
 
 /** A resource in an exported state, as far as it is read here. */
@@ -10,6 +12,7 @@ interface Resource {
   readonly urn: string;
   readonly type: string;
   readonly id?: string;
+  readonly inputs?: Readonly<Record<string, unknown>>;
   readonly outputs?: { readonly output?: Secret };
 }
 
@@ -33,6 +36,28 @@ export async function keptSecrets(): Promise<Map<string, unknown>> {
 export async function aclIds(): Promise<Set<string>> {
   const ACL = ["consul:index/aclToken:AclToken", "consul:index/aclPolicy:AclPolicy"];
   return new Set((await resources()).flatMap(({ type, id }) => (ACL.includes(type) && id ? [id] : [])));
+}
+
+/** How Pulumi's providers of Consul, which have a token, are let in; `args` are Pulumi's, which may name a stack. */
+export async function consulProviders(args: readonly string[]): Promise<ConsulApiArgs[]> {
+  const { values } = parseArgs({
+    args: [...args],
+    options: { stack: { type: "string", short: "s" } },
+    strict: false,
+  });
+  const stack = typeof values.stack === "string" ? ["--stack", values.stack] : [];
+  return (await resources("--show-secrets", ...stack))
+    .filter(({ type, inputs }) => type === "pulumi:providers:consul" && inputs?.["token"] !== undefined)
+    .map(({ inputs = {} }) => ({
+      httpApiUrl: `${plain(inputs["scheme"])}://${plain(inputs["address"])}`,
+      managementToken: plain(inputs["token"]),
+      ...(inputs["caPem"] === undefined ? {} : { caCertificate: plain(inputs["caPem"]) }),
+    }));
+}
+
+/** A text of the state, which may be a secret. */
+function plain(text: unknown): string {
+  return typeof text === "string" ? text : (JSON.parse((text as Secret).plaintext) as string);
 }
 
 async function resources(...options: readonly string[]): Promise<readonly Resource[]> {

@@ -653,6 +653,56 @@ describe("the pulumi launcher", () => {
     expect(pulumiAt(root, ["up"], env).environment).toContain(`  ${expected} update`);
   });
 
+  describe("in this project", () => {
+    const tsx = join(root, "node_modules/.bin/tsx");
+    const callsOf = ({ calls }: Run) => calls.filter((call) => call !== "node -v");
+
+    beforeEach(() => {
+      writeFileSync(join(root, "scripts/known-token.ts"), "");
+      script(tsx, '#!/usr/bin/env bash\necho "tsx $*" >>"$CALLS"; [ ! -e "$HOME/unknown" ]\n');
+    });
+
+    afterEach(() => {
+      remove("project/scripts/known-token.ts", "project/node_modules", "home/unknown");
+    });
+
+    test.each([["refresh"], ["up -r"], ["up --refresh --yes"], ["preview --refresh=true"], ["destroy -yr"]])(
+      "asks whether Consul knows the token before %s",
+      (command) => {
+        expect(callsOf(pulumiAt(root, command.split(" ")))).toEqual([
+          `tsx scripts/known-token.ts ${command}`,
+          `pulumi ${command}`,
+        ]);
+      },
+    );
+
+    test.each([["up --yes"], ["preview --refresh=false"], ["stack export --file a"], ["up -- --refresh"]])(
+      "asks nothing before %s",
+      (command) => {
+        expect(callsOf(pulumiAt(root, command.split(" ")))).toEqual([`pulumi ${command}`]);
+      },
+    );
+
+    test("does not let the CLI refresh where Consul does not know the token", () => {
+      writeFileSync(join(home, "unknown"), "");
+      const result = pulumiAt(join(root, "services/protocol"), ["refresh"]);
+      expect(callsOf(result)).toEqual(["tsx scripts/known-token.ts refresh"]);
+      expect(result.status).toBe(1);
+    });
+
+    test("keeps what the shell says of another Consul from the plugin", () => {
+      stubAt(join(stubs, "pulumi"), "own-pulumi", 'env | grep ^CONSUL_ >>"$HOME/environment"');
+      const env = { CONSUL_CACERT: "/elsewhere/ca.pem", CONSUL_HTTP_TOKEN: "another" };
+      const inside = pulumiAt(root, ["up"], env).environment;
+      const outside = pulumiAt(box, ["up"], env).environment;
+      remove("stubs/pulumi");
+      expect(inside).toBe("");
+      expect(outside.split("\n").filter(Boolean).sort()).toEqual(
+        Object.entries(env).map(([k, v]) => `${k}=${v}`),
+      );
+    });
+  });
+
   test("only passes on outside a project, with the exit code", () => {
     const result = pulumiAt(box, ["fail", "--", "-C", root]);
     expect(result.environment).toBe(`  passphrase unset file unset update true in ${box}\n`);

@@ -47,10 +47,27 @@ interface Inventory {
 }
 
 /**
+ * What Pulumi's consul plugin takes from the shell, whatever the program tells it. The launcher clears all that the shell
+ * says of Consul; here are those whose own Pulumi CLI comes first.
+ */
+const FOREIGN_CONSUL = [
+  ...["CONSUL_CACERT", "CONSUL_CAPATH", "CONSUL_CLIENT_CERT", "CONSUL_CLIENT_KEY", "CONSUL_TLS_SERVER_NAME"],
+  ...["CONSUL_CA_FILE", "CONSUL_CERT_FILE", "CONSUL_KEY_FILE", "CONSUL_HTTP_SSL_VERIFY"],
+  ...["CONSUL_HTTP_AUTH", "CONSUL_HTTP_TOKEN_FILE", "CONSUL_NAMESPACE", "CONSUL_PARTITION"],
+];
+
+/** What the docker plugin takes from the shell in the same way. Where there is one engine, that is how it is told of it. */
+const FOREIGN_ENGINE = [
+  ...["DOCKER_CONTEXT", "DOCKER_CERT_PATH"],
+  ...["DOCKER_CA_MATERIAL", "DOCKER_CERT_MATERIAL", "DOCKER_KEY_MATERIAL"],
+];
+
+/**
  * Sees to it, before anything is created, that the engines have what the stack needs; provides missing images. Throws one RunError that names
  * every fault. A preview needs no engine, so it does not ask.
  */
 export async function preflight(claim: Claim): Promise<void> {
+  refuseForeignShell(claim.engines);
   if (claim.registry !== undefined) await provideDockerConfig();
   if (pulumi.runtime.isDryRun()) return;
   const inventories = await Promise.all(claim.engines.map(inventoryOf));
@@ -68,6 +85,20 @@ export async function preflight(claim: Claim): Promise<void> {
   if (faults.length === 0) return;
   const where = claim.engines.length === 1 ? "this host" : "the hosts";
   throw fault(`${where} cannot take the stack:`, [...new Set(faults)]);
+}
+
+function refuseForeignShell(engines: readonly Engine[]): void {
+  const set = (names: readonly string[]) => names.filter((name) => (process.env[name] ?? "") !== "");
+  const consul = set(FOREIGN_CONSUL);
+  if (consul.length > 0)
+    throw fault(
+      `this shell tells Pulumi's plugin of another Consul than the stack's: unset ${consul.join(" ")}, or use the npm commands, which do so`,
+    );
+  const engine = engines.some(({ name }) => name !== undefined) ? set(FOREIGN_ENGINE) : [];
+  if (engine.length > 0)
+    throw fault(
+      `this shell tells Pulumi's plugin of another engine than those of consul-docker:hosts: unset ${engine.join(" ")}`,
+    );
 }
 
 async function inventoryOf(engine: Engine): Promise<Inventory> {

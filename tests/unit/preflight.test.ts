@@ -139,6 +139,27 @@ test("an idle engine can take the stack", async () => {
   expect(logged).not.toHaveBeenCalled();
 });
 
+test.each([false, true])(
+  "the shell must not tell the plugin of another Consul, preview %s",
+  async (preview) => {
+    jest.spyOn(pulumi.runtime, "isDryRun").mockReturnValue(preview);
+    Object.assign(process.env, {
+      CONSUL_CACERT: "/nowhere/ca.pem",
+      CONSUL_NAMESPACE: "team",
+      CONSUL_HTTP_ADDR: "a",
+    });
+    try {
+      await expect(preflight(claim)).rejects.toThrow(
+        "this shell tells Pulumi's plugin of another Consul than the stack's: unset CONSUL_CACERT CONSUL_NAMESPACE, or use the npm commands, which do so",
+      );
+    } finally {
+      for (const name of ["CONSUL_CACERT", "CONSUL_NAMESPACE", "CONSUL_HTTP_ADDR"])
+        Reflect.deleteProperty(process.env, name);
+      jest.restoreAllMocks();
+    }
+  },
+);
+
 describe("the engine", () => {
   test("that does not run gets one line", async () => {
     const error = "Cannot connect to the Docker daemon at unix:///var/run/docker.sock. Is it running?";
@@ -420,6 +441,19 @@ describe("several hosts", () => {
     expect(text).toMatch(/^the hosts cannot take the stack:\n/);
     return text.split("\n  ").slice(1);
   };
+
+  test("are those of the stack file, whatever the shell says of others", async () => {
+    await docker({ ...READY, ...IDLE });
+    Object.assign(process.env, { DOCKER_CONTEXT: "laptop", DOCKER_CERT_PATH: "/mine" });
+    try {
+      await expect(preflight({ ...claim, engines })).rejects.toThrow(
+        "this shell tells Pulumi's plugin of another engine than those of consul-docker:hosts: unset DOCKER_CONTEXT DOCKER_CERT_PATH",
+      );
+      await expect(preflight(claim)).resolves.toBeUndefined();
+    } finally {
+      for (const name of ["DOCKER_CONTEXT", "DOCKER_CERT_PATH"]) Reflect.deleteProperty(process.env, name);
+    }
+  });
 
   test("are taken as they are where they are the nodes of one Swarm", async () => {
     await docker(READY);

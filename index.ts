@@ -31,7 +31,7 @@ export = async () => {
     }),
   ]);
 
-  const platform = platformOf(settings);
+  const platform = await platformOf(settings);
   const images = new Images("images", { ...settings, owner, platform, services: bundled });
   for (const { host, path } of platform.unreliable) {
     new Starter(

@@ -23,13 +23,18 @@ export interface SwarmHost {
 /**
  * Several hosts in one Docker Swarm, one of them the manager. Agents stay containers, each on the host that its number
  * gives; Swarm places the instances of services, and moves those of a lost host elsewhere. What is pushed to `registry`
- * and pulled from there is so with the login that the docker command has.
+ * and pulled from there is so with the login that the docker command has. By its host's name, `standIns` has where to
+ * go instead of an engine that a preview does without.
  */
-export function swarm(nodes: readonly SwarmHost[], registry?: string): Platform {
-  const engine = (name: string, { endpoint, certPath }: SwarmHost) =>
+export function swarm(
+  nodes: readonly SwarmHost[],
+  registry?: string,
+  standIns: ReadonlyMap<string, string> = new Map(),
+): Platform {
+  const engine = (name: string, { endpoint, certPath, name: host }: SwarmHost) =>
     new docker.Provider(name, {
-      host: endpoint,
-      ...(certPath === undefined ? {} : { certPath }),
+      host: standIns.get(host) ?? endpoint,
+      ...(certPath === undefined || standIns.has(host) ? {} : { certPath }),
       ...(registry === undefined ? {} : { registryAuth: [login(registry)] }),
     });
   // Of its own, not the host's: when another one becomes the manager, nothing is replaced. No host has such a name.

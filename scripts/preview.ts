@@ -1,7 +1,8 @@
 import { execFile } from "node:child_process";
 import { writeFile } from "node:fs/promises";
 import { parseArgs } from "node:util";
-import { planned, type PreviewOutput } from "./preview/plan";
+import { defaultEngine, passesPing, standIn, withEngine } from "../preview-engine";
+import { asksDefaultEngine, planned, type PreviewOutput } from "./preview/plan";
 import { markdown, text } from "./preview/render";
 import { previewReport, type Verdict } from "./preview/report";
 import { defaultBase, imageChanges } from "./preview/sources";
@@ -43,8 +44,23 @@ function readArguments(args: readonly string[]) {
   };
 }
 
-/** Pulumi's own preview; it fails with what it wrote where that is no plan. */
+/** Pulumi's own preview, with a stand-in for an engine that is not there, unless it is to look at what is there. */
 async function preview(options: readonly string[]): Promise<{ output: PreviewOutput; failed: boolean }> {
+  const engine = defaultEngine(process.env);
+  if (options.some((option) => /^(-r|--refresh(=(?!false).*)?)$/.test(option)) || (await passesPing(engine)))
+    return plan(options, process.env);
+  const { endpoint, close } = await standIn();
+  const result = await plan(options, withEngine(process.env, endpoint)).finally(close);
+  if (asksDefaultEngine(result.output))
+    console.error(`${engine.endpoint} does not answer: previewed from the state alone, without the engine`);
+  return result;
+}
+
+/** Fails with what Pulumi wrote where that is no plan. */
+async function plan(
+  options: readonly string[],
+  env: NodeJS.ProcessEnv,
+): Promise<{ output: PreviewOutput; failed: boolean }> {
   const args = [
     "preview",
     "--json",
@@ -55,7 +71,7 @@ async function preview(options: readonly string[]): Promise<{ output: PreviewOut
     ...options,
   ];
   return new Promise((resolve, reject) => {
-    execFile(PULUMI, args, { maxBuffer: 512 * 1024 * 1024 }, (error, stdout, stderr) => {
+    execFile(PULUMI, args, { env, maxBuffer: 512 * 1024 * 1024 }, (error, stdout, stderr) => {
       try {
         resolve({ output: JSON.parse(stdout) as PreviewOutput, failed: error !== null });
       } catch {

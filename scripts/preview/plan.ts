@@ -1,3 +1,5 @@
+import { isStandIn } from "../../preview-engine";
+
 /** A resource as the state knows it, or as it is planned. Secrets are masked. */
 export interface ResourceState {
   /** Type, such as `docker:index/container:Container`. */
@@ -5,6 +7,8 @@ export interface ResourceState {
   /** URN of the component that it belongs to. */
   readonly parent?: string;
   readonly inputs?: Readonly<Record<string, unknown>>;
+  /** The provider that it goes through, by URN and ID. */
+  readonly provider?: string;
 }
 
 /** What happens to one resource. */
@@ -53,9 +57,10 @@ const OPERATIONS: Readonly<Record<string, Operation>> = {
 export function planned(output: PreviewOutput): PlannedResource[] {
   const resources = new Map<string, PlannedResource>();
   for (const { op, urn, oldState, newState, replaceReasons } of output.steps ?? []) {
-    const operation = OPERATIONS[op];
     const known = resources.get(urn);
     const state = newState ?? oldState;
+    // A host's engine that was not there: to reach it otherwise is the preview's own doing.
+    const operation = isStandIn(newState?.inputs?.["host"]) && op === "update" ? "same" : OPERATIONS[op];
     if (operation === undefined || state === undefined) continue;
     resources.set(urn, {
       urn,
@@ -69,6 +74,13 @@ export function planned(output: PreviewOutput): PlannedResource[] {
     });
   }
   return [...resources.values()].sort((a, b) => a.urn.localeCompare(b.urn, "en", { numeric: true }));
+}
+
+/** Whether anything goes through the engine that the plugin asks where the program names none. */
+export function asksDefaultEngine({ steps = [] }: PreviewOutput): boolean {
+  return steps.some(
+    ({ newState }) => newState?.provider?.includes("::pulumi:providers:docker::default") === true,
+  );
 }
 
 /** The name that a URN ends with. */

@@ -129,6 +129,7 @@ describe("a second run", () => {
 
 describe("the report of a preview, which needs no engine", () => {
   const reports = new Map<string, string>();
+  const notes = new Map<string, string>();
   let project: string;
 
   beforeAll(async () => {
@@ -136,8 +137,9 @@ describe("the report of a preview, which needs no engine", () => {
     await commit(project, "begin");
     await commit(project, "go on");
     const tell = async ({ name, settings }: PurposefulChange) => {
-      const { code, output } = await stack.previewReport(project, settings, "--base", "HEAD~1");
-      reports.set(name, comparable(`${output}exit code ${code}\n`));
+      const { code, output, stdout } = await stack.previewReport(project, settings, "--base", "HEAD~1");
+      reports.set(name, comparable(`${stdout}exit code ${code}\n`));
+      notes.set(name, output.replace(stdout, ""));
     };
     // Two at a time, which is what two cores take; then those that change the program.
     const next = CHANGES.filter(({ program }) => program === undefined).values();
@@ -162,6 +164,12 @@ describe("the report of a preview, which needs no engine", () => {
 
   it.each(CHANGES)("tells what a change does: $name", ({ name }) => {
     expect(reports.get(name)).toBe(expectedReport(name));
+  });
+
+  it("says so", () => {
+    expect(notes.get("nothing")).toBe(
+      "unix:///nowhere does not answer: previewed from the state alone, without the engine\n",
+    );
   });
 });
 

@@ -2,7 +2,12 @@ import { componentChanges } from "../../scripts/preview/components";
 import { dangers } from "../../scripts/preview/dangers";
 import { differences, inWords } from "../../scripts/preview/differences";
 import { openings } from "../../scripts/preview/openings";
-import { planned, type PlannedResource, type PreviewOutput } from "../../scripts/preview/plan";
+import {
+  asksDefaultEngine,
+  planned,
+  type PlannedResource,
+  type PreviewOutput,
+} from "../../scripts/preview/plan";
 import { markdown } from "../../scripts/preview/render";
 import { previewReport } from "../../scripts/preview/report";
 import { imageChanges } from "../../scripts/preview/sources";
@@ -320,4 +325,30 @@ test("the comment has the same parts, as Markdown that shows every character", (
 |     | change                                     | consequence |
 | --- | ------------------------------------------ | ----------- |
 | a   | registration updated: check /ready removed |             |`);
+});
+
+describe("an engine that is not there", () => {
+  const provider = (host: string, before = "tcp://b:2376") => ({
+    op: "update",
+    urn: "urn:pulumi:dev::consul-docker::pulumi:providers:docker::b",
+    oldState: { type: "pulumi:providers:docker", inputs: { host: before } },
+    newState: { type: "pulumi:providers:docker", inputs: { host } },
+  });
+  const operations = (host: string) => planned({ steps: [provider(host)] }).map(({ operation }) => operation);
+
+  it("is no change where the preview itself put a stand-in into its place", () => {
+    expect(operations("unix:///tmp/consul-docker-preview-a1/engine.sock")).toEqual(["same"]);
+    expect(operations("tcp://c:2376")).toEqual(["update"]);
+  });
+
+  it.each([
+    ["urn:pulumi:dev::p::pulumi:providers:docker::default_5_2_0::id", true],
+    ["urn:pulumi:dev::p::pulumi:providers:docker::b::id", false],
+    ["urn:pulumi:dev::p::pulumi:providers:consul::default::id", false],
+  ])("is the one that the shell names where %s is used: %s", (used, expected) => {
+    const steps = [
+      { op: "same", urn: "urn", newState: { type: "docker:index/volume:Volume", provider: used } },
+    ];
+    expect(asksDefaultEngine({ steps })).toBe(expected);
+  });
 });

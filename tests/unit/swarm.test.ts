@@ -53,6 +53,20 @@ test("each host is created through a provider of its own, what spans them throug
   expect(three.get("docker.Provider b").inputs).toEqual({ host: "tcp://b:2376", certPath: "/certs" });
 });
 
+test("an engine that a preview does without is where its stand-in is", async () => {
+  const hosts = [
+    node("s1", { manager: true, endpoint: "tcp://s1:2376", certPath: "/certs" }),
+    node("s2", { endpoint: "unix:///srv/docker.sock" }),
+  ];
+  const silent = new Map(["s1", "s2"].map((name) => [name, "unix:///tmp/stand-in.sock"]));
+  const { component, get } = await create(() => swarm(hosts, undefined, silent));
+
+  for (const name of ["swarm_manager", "s1", "s2"])
+    expect(get(`docker.Provider ${name}`).inputs).toEqual({ host: "unix:///tmp/stand-in.sock" });
+  // What runs there goes on as it is.
+  expect(component.unreliable.map(({ path }) => path)).toEqual(["/var/run/docker.sock", "/srv/docker.sock"]);
+});
+
 test("each engine may need help to bring back what runs there, but for a drained one", async () => {
   const { component } = await create(() =>
     swarm([

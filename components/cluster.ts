@@ -5,6 +5,7 @@ import { parseSubnet, reachableAt, type Subnet } from "./addresses";
 import { CONSUL_USER, memberFiles } from "./agent";
 import { apiPort, Client } from "./client";
 import type { InTurn, Owner } from "./container";
+import { created } from "./created";
 import { onHost, through, type Host } from "./host";
 import type { KeyMaterial } from "./key-material";
 import type { Platform } from "./platform";
@@ -323,15 +324,6 @@ function commonKeys(keys: KeyMaterial): SecretFolder["files"] {
 /** Those that `order` does not name, which may be missed, then the others in its order. */
 function inOrder(servers: readonly SecretHolder[], order: readonly string[]): SecretHolder[] {
   return [...servers].sort((a, b) => order.indexOf(a.name) - order.indexOf(b.name));
-}
-
-/** Not by data: what depends on a replaced container by data is replaced, too. */
-function created(resource: pulumi.CustomResource): Promise<void> {
-  return new Promise((resolve) =>
-    resource.id.apply(() => {
-      resolve();
-    }),
-  );
 }
 
 function plan({ servers, clients, platform }: ClusterArgs, subnet: Subnet): PlacedMember[] {

@@ -55,6 +55,8 @@ export interface ServiceInstanceArgs extends InstanceArgs, Omit<PlannedInstance,
   readonly service: string;
   /** ID of the service's image, or its name. */
   readonly imageId: pulumi.Input<string>;
+  /** Resolves when its registration, on this node, may change. @default at once */
+  readonly turn?: ((node: consul.Node) => Promise<void>) | undefined;
 }
 
 /** One running copy of a service: its container, and its registration on a node of its own. */
@@ -63,6 +65,8 @@ export class ServiceInstance extends pulumi.ComponentResource {
   public readonly name: string;
   /** What runs the instance, for what must come after it. */
   public readonly container: pulumi.Resource;
+  /** The entry in the catalog. */
+  public readonly registration: consul.Service;
 
   constructor(name: string, args: ServiceInstanceArgs, opts?: pulumi.ComponentResourceOptions) {
     super("consul-docker:index:ServiceInstance", name, {}, opts);
@@ -115,14 +119,14 @@ export class ServiceInstance extends pulumi.ComponentResource {
       { name, address: name, meta: { "external-node": "true" } },
       { ...registered, dependsOn: datacenter.ready },
     );
-    new consul.Service(
+    this.registration = new consul.Service(
       name,
       {
         name: args.service,
         serviceId: name,
         node: node.name,
         address: name,
-        port: args.port,
+        port: args.turn === undefined ? args.port : args.turn(node).then(() => args.port),
         tags: [...args.tags],
         meta: { ...args.meta },
         checks: args.checks.map((check) => catalogCheck(name, args.port, check)),

@@ -3,6 +3,7 @@ import * as pulumi from "@pulumi/pulumi";
 import { reachableAt } from "./addresses";
 import type { InTurn } from "./container";
 import type { Scale } from "./platform";
+import { RegistrationTurns } from "./registration-turns";
 import { serviceImage, serviceImageName, type Bundle } from "./service-image";
 import { ServiceInstance, type InstanceArgs } from "./service-instance";
 
@@ -70,9 +71,15 @@ export class Service extends pulumi.ComponentResource {
     // One after the other, each healthy before the next: a change then never takes two instances at a time.
     const instances: ServiceInstance[] = [];
     const planned = platform.plan(args);
+    const turns = new RegistrationTurns(
+      name,
+      args.datacenter.provider,
+      Math.max(...args.checks.map(({ intervalSeconds, timeoutSeconds }) => intervalSeconds + timeoutSeconds)),
+    );
     for (const { number, ...placement } of planned) {
       const instance = `${name}-${number}`;
       const before = args.inTurn(instance, instances.slice(-1));
+      const [changes] = planned.length === 1 ? [] : args.inTurn(instance, [turns]);
       instances.push(
         new ServiceInstance(
           instance,
@@ -80,6 +87,7 @@ export class Service extends pulumi.ComponentResource {
             ...args,
             service: name,
             imageId,
+            turn: changes && ((node) => changes.after(node, before[0])),
             ...placement,
           },
           { parent: this, dependsOn: before.map(({ container }) => container) },

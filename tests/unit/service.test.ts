@@ -23,10 +23,12 @@ const args = (name: string, change: Partial<ServiceArgs> = {}): ServiceArgs => (
   ...change,
 });
 
+const HEALTH = "consul:index/getServiceHealth:getServiceHealth";
+
 let orders: Created<Service>;
 
 beforeAll(async () => {
-  await mockPulumi();
+  await mockPulumi({ answers: { [HEALTH]: () => ({ results: [] }) } });
   orders = await create(() => new Service("orders", args("orders")));
 });
 
@@ -98,6 +100,24 @@ describe("the instances", () => {
     expect(get("ServiceInstance turns-1").dependencies).toEqual([]);
     expect(get("ServiceInstance turns-2").dependencies).toEqual(["docker.Container turns-1"]);
     expect(get("ServiceInstance turns-3").dependencies).toEqual([]);
+  });
+
+  test("change their registrations one after the other where they exist and there are others", async () => {
+    const asks = async (name: string, change: Partial<ServiceArgs>) => {
+      const { calls, get } = await create(() => new Service(name, args(name, change)));
+      expect(get(`consul.Service ${name}-1`).inputs).toMatchObject({ port: 8080 });
+      return calls;
+    };
+
+    expect(await asks("twins", { inTurn: existing("twins-1", "twins-2") })).toEqual([
+      {
+        token: HEALTH,
+        inputs: { name: "twins", passing: false },
+        provider: "consul.Provider twins-provider",
+      },
+    ]);
+    expect(await asks("newcomers", {})).toEqual([]);
+    expect(await asks("hermit", { instances: 1, inTurn: existing("hermit-1") })).toEqual([]);
   });
 
   test("publish on the host, each one port higher than the one before", async () => {

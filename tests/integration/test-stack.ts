@@ -1,6 +1,6 @@
 import { randomUUID } from "node:crypto";
 import { mkdir, mkdtemp, rm, writeFile } from "node:fs/promises";
-import { tmpdir } from "node:os";
+import { homedir, tmpdir } from "node:os";
 import { join } from "node:path";
 import { dockerLines, expectSuccess, run, type Result } from "./command";
 
@@ -159,8 +159,15 @@ export class TestStack {
     return this.npm("drift", "--config-file", this.file);
   }
 
-  /** Destroys everything of the stack. */
-  destroy(): Promise<Result> {
+  /** Runs the CLI itself, with `env` besides, as somebody does who has one of their own on the PATH. */
+  bare(env: NodeJS.ProcessEnv, ...args: readonly string[]): Promise<Result> {
+    const home = process.env["PULUMI_HOME"] ?? join(homedir(), ".pulumi");
+    const options = ["--config-file", this.file];
+    return run(join(home, "bin/pulumi"), [...args, ...options], { ...this.env, ...env }, this.cwd);
+  }
+
+  /** Destroys everything of the stack; further options may follow. */
+  destroy(...options: readonly string[]): Promise<Result> {
     return this.pulumi(
       "destroy",
       "--yes",
@@ -168,6 +175,7 @@ export class TestStack {
       "--suppress-outputs",
       "--config-file",
       this.file,
+      ...options,
     );
   }
 
@@ -189,6 +197,13 @@ export class TestStack {
   /** The state, secrets in plain. */
   async exported(): Promise<string> {
     return (await this.pulumi("stack", "export", "--show-secrets")).stdout;
+  }
+
+  /** Puts this in the place of the state. */
+  async import(state: string): Promise<Result> {
+    const file = join(this.folder, "state.json");
+    await writeFile(file, state);
+    return this.pulumi("stack", "import", "--file", file);
   }
 
   /** Begins a rotation; `untilLine` kills it with all that it started as soon as it says so. */

@@ -62,9 +62,10 @@ export = async () => {
         });
 
   const monitors: Monitor[] = [];
-  for (const [index, host] of platform.place(2).entries()) {
+  const monitorNames = [1, 2].map((number) => `monitor-${number}`);
+  for (const [index, host] of platform.place(monitorNames.length).entries()) {
     const number = index + 1;
-    const name = `monitor-${number}`;
+    const name = monitorNames[index] ?? "";
     monitors.push(
       new Monitor(
         name,
@@ -77,6 +78,8 @@ export = async () => {
           imageId: images.monitorIdOn(host),
           memoryMb: settings.monitorMemoryMb,
           number,
+          passingThreshold: settings.monitorPassingThreshold,
+          criticalThreshold: settings.monitorCriticalThreshold,
         },
         { dependsOn: roll.inTurn(name, monitors), ...through(host) },
       ),
@@ -131,6 +134,7 @@ export = async () => {
     snapshots: settings.snapshots,
     hosts: settings.hosts.length === 0 ? undefined : settings.hosts,
     members: datacenter.members,
+    monitors: monitorNames,
     services: Object.fromEntries(services.map((service) => [service.name, service.instances])),
   });
 };

@@ -1,13 +1,20 @@
 # Shared by the scripts that run inside an agent's container; comes before them.
 
 secrets=/consul/secrets
+# How nc reaches the agent.
+agent='127.0.0.1 8500'
 
-# Answer of the agent to METHOD /v1/PATH with the token in the file TOKEN.
+# The request METHOD /v1/PATH with the token in the file TOKEN.
 # In an argument of wget, the token would be in the host's list of processes.
-#   api METHOD PATH TOKEN [BODY]
-api() {
+#   request METHOD PATH TOKEN [BODY]
+request() {
   printf '%s /v1/%s HTTP/1.0\r\nX-Consul-Token: %s\r\nContent-Length: %s\r\n\r\n%s' \
-    "$1" "$2" "$(cat "$secrets/$3" 2>/dev/null)" "${#4}" "$4" | nc 127.0.0.1 8500
+    "$1" "$2" "$(cat "$secrets/$3" 2>/dev/null)" "${#4}" "$4"
+}
+
+# Answer of the agent to such a request.
+api() {
+  request "$@" | nc $agent
 }
 
 # Address of the leader in quotes, as this agent knows it; '""' where there is none.

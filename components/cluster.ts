@@ -72,6 +72,16 @@ export interface Member {
   readonly address: string;
 }
 
+/** A client agent, as containers on its host reach it. */
+export interface LocalAgent {
+  /** Name of its node. */
+  readonly name: string;
+  /** Its host. */
+  readonly host: Host;
+  /** Name of the volume with the socket of its API. */
+  readonly socketVolume: pulumi.Input<string>;
+}
+
 /** What monitors and services need of the datacenter that they belong to. */
 export interface Datacenter {
   /** Its name. */
@@ -82,6 +92,8 @@ export interface Datacenter {
   readonly networkId: pulumi.Output<string>;
   /** Base URLs of the HTTP API in the network, one a client agent. */
   readonly agentUrls: readonly string[];
+  /** The client agents, as containers on their hosts reach them. */
+  readonly localAgents: readonly LocalAgent[];
   /** Addresses of Consul's DNS in the network, one a client agent. */
   readonly dnsServers: readonly string[];
   /** Talks to the datacenter. */
@@ -120,6 +132,7 @@ export class Cluster extends pulumi.ComponentResource implements Datacenter {
   public readonly caCertificate: pulumi.Output<string> | undefined;
   public readonly networkId: pulumi.Output<string>;
   public readonly agentUrls: readonly string[];
+  public readonly localAgents: readonly LocalAgent[];
   public readonly dnsServers: readonly string[];
   public readonly provider: consul.Provider;
   public readonly store: pulumi.Resource;
@@ -189,31 +202,33 @@ export class Cluster extends pulumi.ComponentResource implements Datacenter {
     // After the servers the first client alone, then the others: a change never takes all of them at a time. New ones
     // wait for nobody, and are healthy when the servers have elected a leader.
     const clients: Client[] = [];
+    const localAgents: LocalAgent[] = [];
     const published = new Set<Host>();
     for (const client of holders("client")) {
       const { host } = client;
-      clients.push(
-        new Client(
-          client.name,
-          {
-            ...agent(client),
-            memoryMb: args.clientMemoryMb,
-            ...(published.has(host)
-              ? {}
-              : { publish: { bindAddress: host.address, http: args.httpPort, dns: args.dnsPort } }),
-          },
-          {
-            parent: this,
-            dependsOn: [
-              filesOn(host),
-              ...args.inTurn<pulumi.Resource>(client.name, [...servers.values(), ...clients.slice(0, 1)]),
-            ],
-            ...through(host),
-          },
-        ),
+      const agentOnHost = new Client(
+        client.name,
+        {
+          ...agent(client),
+          memoryMb: args.clientMemoryMb,
+          ...(published.has(host)
+            ? {}
+            : { publish: { bindAddress: host.address, http: args.httpPort, dns: args.dnsPort } }),
+        },
+        {
+          parent: this,
+          dependsOn: [
+            filesOn(host),
+            ...args.inTurn<pulumi.Resource>(client.name, [...servers.values(), ...clients.slice(0, 1)]),
+          ],
+          ...through(host),
+        },
       );
+      clients.push(agentOnHost);
+      localAgents.push({ name: client.name, host, socketVolume: agentOnHost.socketVolume });
       published.add(host);
     }
+    this.localAgents = localAgents;
 
     const [first] = serverNames.map((server) => servers.get(server)) as [Server];
     const [firstClient] = planned("client") as [PlacedMember];

@@ -1,18 +1,28 @@
 import * as docker from "@pulumi/docker";
 import * as pulumi from "@pulumi/pulumi";
 import { CREDENTIALS_FOLDER, type Credentials, credentialFiles, credentialVolumes } from "./access-control";
-import { CONSUL_USER } from "./agent";
-import type { Datacenter } from "./cluster";
+import { CONSUL_USER, shell } from "./agent";
+import { SOCKET, SOCKET_FOLDER } from "./client";
+import type { Datacenter, LocalAgent } from "./cluster";
 import { containerArgs, containerOptions, labelList, type Owner } from "./container";
 import { hostLabel, type Host } from "./host";
+import { MONITOR_SERVICE, monitorId } from "./monitor-entry";
+
+/** How often a check has to come out otherwise before its status changes. */
+export interface Thresholds {
+  /** Runs in a row beside the first that have to pass before a check counts as passing. */
+  readonly passingThreshold: number;
+  /** Runs in a row beside the first that have to fail before a check counts as critical. */
+  readonly criticalThreshold: number;
+}
 
 /** What one health monitor needs from the rest of the stack. */
-export interface MonitorArgs {
+export interface MonitorArgs extends Thresholds {
   /** Owner, for names and labels. */
   readonly owner: Owner;
   /** ID of the consul-esm image. */
   readonly imageId: pulumi.Input<string>;
-  /** Where it runs. */
+  /** Where it runs; a client agent must be there. */
   readonly host: Host;
   /** The datacenter whose checks it runs. */
   readonly datacenter: Datacenter;
@@ -26,52 +36,54 @@ export interface MonitorArgs {
   readonly logLevel: string;
 }
 
-// In memory; the rest of the container is read-only.
-const CONFIG_FILE = "/tmp/consul-esm.json";
-const SERVICE = "consul-esm";
-
-/** A consul-esm: runs the checks of the catalog's external nodes. Of several, one works and the others stand by. */
+/** A consul-esm: the monitors divide the catalog's external nodes among themselves, and run their checks. */
 export class Monitor extends pulumi.ComponentResource {
   /** `name` is also the instance of the service consul-esm that the monitor registers itself as. */
   constructor(name: string, args: MonitorArgs, opts?: pulumi.ComponentResourceOptions) {
     super("consul-docker:index:Monitor", name, {}, opts);
 
-    const { datacenter, credentials } = args;
-    const agents = datacenter.agentUrls;
-    const agentUrl = new URL(agents[(args.number - 1) % agents.length] ?? "");
+    const { datacenter, credentials, host } = args;
+    const agents = datacenter.localAgents.filter((agent) => agent.host === host);
+    const agent = agents[(args.number - 1) % agents.length];
+    if (agent === undefined) {
+      throw new pulumi.ResourceError(
+        `${name} must have a client agent on its host, there is none`,
+        this,
+        true,
+      );
+    }
     const container = containerArgs({
       owner: args.owner,
       role: "monitor",
       imageId: args.imageId,
-      host: args.host.name,
+      host: host.name,
       attachment: { networkId: datacenter.networkId, alias: name },
       memoryMb: args.memoryMb,
       user: CONSUL_USER,
-      healthTest: healthTest(name, agentUrl),
-      healthIntervalSeconds: 2,
+      healthTest: shell(["agent-api.sh", "monitor-health.sh"], monitorId(name)),
       readyTimeoutSeconds: 60,
       stopTimeoutSeconds: 10,
-      volumes: credentialVolumes(credentials),
+      volumes: {
+        ...credentialVolumes(credentials),
+        [SOCKET_FOLDER]: { volumeName: agent.socketVolume, readOnly: true },
+      },
     });
-    const configFiles = [
-      CONFIG_FILE,
-      ...(credentials === undefined ? [] : [`${CREDENTIALS_FOLDER}/token.json`]),
-    ];
     new docker.Container(
       name,
       {
         ...container,
-        command: [
-          "sh",
-          "-c",
-          `printf %s "$CONFIG" >${CONFIG_FILE} && exec consul-esm ${configFiles.map((file) => `-config-file=${file}`).join(" ")}`,
-        ],
+        command: shell(
+          ["agent-api.sh", "monitor-run.sh"],
+          monitorId(name),
+          soleNode(agent, datacenter),
+          ...(credentials === undefined ? [] : [`-config-file=${CREDENTIALS_FOLDER}/token.json`]),
+        ),
         // It reads its token at its start only: another one is another container.
         labels: labelList(args.owner, "monitor", {
-          ...hostLabel(args.host.name),
+          ...hostLabel(host.name),
           ...(credentials === undefined ? {} : { "consul-docker.accessor": credentials.accessorId }),
         }),
-        envs: [`CONFIG=${config(name, agentUrl, args)}`],
+        envs: [`CONFIG=${config(name, args)}`],
       },
       containerOptions({
         parent: this,
@@ -83,30 +95,18 @@ export class Monitor extends pulumi.ComponentResource {
   }
 }
 
-function config(name: string, agentUrl: URL, { logLevel, datacenter, credentials }: MonitorArgs): string {
+/** Name of the agent's node where the sessions on that are the monitor's alone: of two agents, each has one monitor. */
+function soleNode({ name }: LocalAgent, { localAgents }: Datacenter): string {
+  return localAgents.length > 1 ? name : "";
+}
+
+function config(name: string, { logLevel, passingThreshold, criticalThreshold }: MonitorArgs): string {
   return JSON.stringify({
     log_level: logLevel.toUpperCase(),
     instance_id: name,
-    consul_service: SERVICE,
-    http_addr: agentUrl.origin,
-    ...(credentials === undefined || datacenter.caCertificate === undefined
-      ? {}
-      : { ca_file: `${CREDENTIALS_FOLDER}/ca.pem` }),
+    consul_service: MONITOR_SERVICE,
+    http_addr: `unix://${SOCKET}`,
+    passing_threshold: passingThreshold,
+    critical_threshold: criticalThreshold,
   });
-}
-
-/**
- * The monitor's own entry in Consul passes as long as its heartbeat arrives. Its image has nothing that speaks TLS, so
- * where the agents do, the connection to the agent must do.
- */
-function healthTest(name: string, { protocol, hostname, port }: URL): string[] {
-  const alive = `GET /v1/agent/health/service/id/${SERVICE}:${name} HTTP/1.0\\r\\nX-Consul-Token: %s\\r\\n\\r\\n`;
-  return [
-    "sh",
-    "-c",
-    protocol === "https:"
-      ? `netstat -tn | grep -q ':${port} *ESTABLISHED'`
-      : // In an argument of wget, the token would be in the host's list of processes.
-        `printf '${alive}' "$(cat ${CREDENTIALS_FOLDER}/token 2>/dev/null)" | nc ${hostname} ${port} | grep -q '^HTTP/1.[01] 200'`,
-  ];
 }

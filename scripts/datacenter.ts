@@ -1,4 +1,5 @@
 import type { ConsulApi } from "./consul-api";
+import { monitorFault, readMonitoring } from "./monitoring";
 
 /** Worst to best, as Consul names them. */
 export type CheckStatus = "critical" | "warning" | "passing";
@@ -40,6 +41,8 @@ export interface DatacenterStatus {
   readonly datacenter: string;
   readonly members: readonly MemberStatus[];
   readonly services: readonly ServiceStatus[];
+  /** What is wrong with the monitors and with how they watch the services. */
+  readonly monitorFaults: readonly string[];
 }
 
 interface AgentMember {
@@ -63,13 +66,19 @@ interface HealthEntry {
 // Serf's numbers: https://pkg.go.dev/github.com/hashicorp/serf/serf#MemberStatus
 const MEMBER_STATUS = ["none", "alive", "leaving", "left", "failed"];
 
-/** Reads the datacenter's state; throws an Error of one line when Consul does not answer. */
-export async function readDatacenter(consul: ConsulApi): Promise<DatacenterStatus> {
-  const [members, leader, catalog] = await Promise.all([
+/**
+ * Reads the datacenter's state, which is to have these monitors; throws an Error of one line when Consul does not answer.
+ */
+export async function readDatacenter(
+  consul: ConsulApi,
+  monitors: readonly string[] = [],
+): Promise<DatacenterStatus> {
+  const [members, leader, catalog, monitoring] = await Promise.all([
     consul.get<AgentMember[]>("agent/members"),
     consul.get<string>("status/leader"),
     // Without a leader the catalog cannot be read consistently; what the servers last knew still helps.
     consul.get<Record<string, string[]>>("catalog/services?stale"),
+    readMonitoring((path) => consul.get(path), true),
   ]);
   const names = Object.keys(catalog)
     .filter((name) => name !== "consul")
@@ -84,6 +93,12 @@ export async function readDatacenter(consul: ConsulApi): Promise<DatacenterStatu
     datacenter: members[0]?.Tags["dc"] ?? "",
     members: members.map((member) => memberStatus(member, leader)).sort(byRoleAndName),
     services,
+    monitorFaults: [
+      ...monitors.flatMap((name) => monitorFault(monitoring, name) ?? []),
+      ...(monitoring.unwatched.length === 0
+        ? []
+        : [`no monitor runs the checks of ${monitoring.unwatched.join(", ")}`]),
+    ],
   };
 }
 
@@ -93,9 +108,10 @@ export function instanceStatus({ checks }: InstanceStatus): CheckStatus {
   return has("critical") ? "critical" : has("warning") ? "warning" : "passing";
 }
 
-/** Whether there is a leader, every member is alive, unless it left in order, and every instance passes. */
-export function isHealthy({ members, services }: DatacenterStatus): boolean {
+/** Whether there is a leader, every member is alive, unless it left in order, and every instance is watched and passes. */
+export function isHealthy({ members, services, monitorFaults }: DatacenterStatus): boolean {
   return (
+    monitorFaults.length === 0 &&
     members.some((member) => member.leader) &&
     members.every((member) => member.status === "alive" || member.status === "left") &&
     services.every(({ instances }) => instances.every((instance) => instanceStatus(instance) === "passing"))
@@ -127,7 +143,10 @@ function instances(entries: readonly HealthEntry[]): InstanceStatus[] {
       checks: Checks.map(({ Name, Status, Output }) => ({
         name: Name,
         status: Status,
-        output: Output.trim().split("\n")[0] ?? "",
+        output:
+          Output === "" && Status === "critical"
+            ? "no monitor has run it yet"
+            : (Output.trim().split("\n")[0] ?? ""),
       })),
     }))
     .sort((a, b) => a.name.localeCompare(b.name, "en", { numeric: true }));

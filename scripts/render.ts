@@ -43,6 +43,7 @@ export function renderDatacenter(status: DatacenterStatus, colour: boolean): str
     ...members,
     "",
     ...services,
+    ...status.monitorFaults.map((fault) => paint("red", fault)),
   ].join("\n");
 }
 

@@ -42,6 +42,6 @@ main(async () => {
         throw new Error(`pulumi up failed; once npm run up succeeds, npm run restore -- ${file} goes on`);
     },
   });
-  await showSettled(new ConsulApi(outputs));
+  await showSettled(new ConsulApi(outputs), outputs.monitors);
   return 0;
 });

@@ -5,10 +5,10 @@ import { renderDatacenter } from "./render";
 
 const SETTLE_SECONDS = 60;
 
-/** Waits until every check passes, and prints the datacenter; throws an Error of one line when one does not. */
-export async function showSettled(consul: ConsulApi): Promise<void> {
+/** Waits until these monitors work and every check passes, and prints the datacenter; throws an Error of one line when one does not. */
+export async function showSettled(consul: ConsulApi, monitors: readonly string[]): Promise<void> {
   console.log("waiting until every check passes");
-  const status = await settle(consul);
+  const status = await settle(consul, monitors);
   console.log(`\n${renderDatacenter(status, process.stdout.isTTY)}\n`);
   if (!isHealthy(status)) {
     throw new Error(
@@ -17,10 +17,10 @@ export async function showSettled(consul: ConsulApi): Promise<void> {
   }
 }
 
-async function settle(consul: ConsulApi): Promise<DatacenterStatus> {
+async function settle(consul: ConsulApi, monitors: readonly string[]): Promise<DatacenterStatus> {
   const deadline = Date.now() + SETTLE_SECONDS * 1000;
   for (;;) {
-    const status = await readDatacenter(consul);
+    const status = await readDatacenter(consul, monitors);
     if (isHealthy(status) || Date.now() > deadline) return status;
     await sleep(500);
   }

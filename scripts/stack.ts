@@ -21,6 +21,8 @@ export interface StackOutputs {
   readonly managementToken?: string;
   /** How often snapshots are taken, and how many are kept; where they are. */
   readonly snapshots?: SnapshotPlan;
+  /** Names of the health monitors. */
+  readonly monitors: readonly string[];
   readonly gatewayUrl?: string;
   readonly dnsAddress: string;
   /** The hosts, each with its engine; undefined where there is one engine. */

@@ -9,7 +9,7 @@ import { main, stackOutputs } from "./stack";
 main(async () => {
   const outputs = await stackOutputs();
   const consul = new ConsulApi(outputs);
-  const status = await readDatacenter(consul);
+  const status = await readDatacenter(consul, outputs.monitors);
   const certificates = certificateStatus(outputs.certificateExpiries ?? {}, new Date());
   const snapshots =
     outputs.snapshots === undefined

@@ -8,7 +8,7 @@ main(async () => {
   if (code !== 0) return code;
 
   const outputs = await stackOutputs();
-  await showSettled(new ConsulApi(outputs));
+  await showSettled(new ConsulApi(outputs), outputs.monitors);
   console.log(`UI       ${outputs.uiUrl}`);
   if (outputs.gatewayUrl !== undefined) console.log(`gateway  ${outputs.gatewayUrl}/products`);
   console.log(`DNS      ${outputs.dnsAddress}`);

@@ -39,6 +39,7 @@ const configuration = () =>
 
 const truth = () => z.boolean("true or false");
 const HOST_NAME = "letters, digits and inner dots and dashes, at most 63";
+const MAX_THRESHOLD = 10;
 const HOSTS = `a list of at most ${MAX_CLIENTS} hosts`;
 const ADDRESS = "an IPv4 address at which the other hosts reach it";
 const HOST = "host names or IPv4 addresses";
@@ -209,6 +210,10 @@ export const shape = {
   clientMemoryMb: memory().default(256),
   /** Memory limit of a health monitor in MiB. @default 128 */
   monitorMemoryMb: memory().default(128),
+  /** Runs in a row, beside the first, that must pass until a check counts as passing. @default 0 */
+  monitorPassingThreshold: integer(0, MAX_THRESHOLD).default(0),
+  /** Runs in a row, beside the first, that must fail until a check counts as critical. @default 0 */
+  monitorCriticalThreshold: integer(0, MAX_THRESHOLD).default(0),
   /** What agents, monitors and services log. @default info */
   logLevel: z
     .enum(["trace", "debug", "info", "warn", "error"], "trace, debug, info, warn or error")

@@ -1,41 +1,40 @@
 import type { Autopilot } from "./voters";
 import type { Catalog } from "./registrations";
-import type { MonitorFacts } from "./monitors";
+import { setTimeout as sleep } from "node:timers/promises";
+import { readMonitoring, type Ask, type Monitoring } from "../monitoring";
 import type { StackState } from "./state";
 
-/** Asks Consul for what is under `/v1/PATH`; rejects with an Error of one line. */
-export type Ask = (path: string) => Promise<unknown>;
+export type { Ask };
 
 export async function readAutopilot(ask: Ask): Promise<Autopilot> {
   return (await ask("operator/autopilot/state")) as Autopilot;
 }
 
-interface HealthEntry {
-  readonly Service: { readonly ID: string };
-  readonly Checks: readonly { readonly Status: string }[];
-}
+// What the monitors take to divide the nodes anew, and to run a check for the first time after that.
+const SETTLING_SECONDS = 15;
+const LONGEST_WAIT_SECONDS = 60;
 
-export async function readMonitors(ask: Ask): Promise<MonitorFacts> {
-  const [entries, locked] = await Promise.all([
-    ask("health/service/consul-esm") as Promise<HealthEntry[]>,
-    isLocked(ask),
-  ]);
+/**
+ * What is to be read of the monitors. Where somebody is to watch and a share or a check stands still, it is read once
+ * more when that should be over: while nodes are divided anew, some are nobody's.
+ */
+export async function readMonitors(
+  ask: Ask,
+  wait: (ms: number) => Promise<unknown> = sleep,
+): Promise<Monitoring> {
+  const first = await readMonitoring(ask);
+  const { passing, unwatched, unrun } = first;
+  if (unwatched.length + unrun.length === 0 || !Object.values(passing).includes(true)) return first;
+  const interval = Math.max(0, ...unrun.map(({ intervalSeconds }) => intervalSeconds));
+  await wait(Math.min(interval + SETTLING_SECONDS, LONGEST_WAIT_SECONDS) * 1_000);
+  const second = await readMonitoring(ask);
   return {
-    passing: Object.fromEntries(
-      entries.map(({ Service, Checks }) => [Service.ID, Checks.every(({ Status }) => Status === "passing")]),
+    passing: second.passing,
+    unwatched: second.unwatched.filter((node) => unwatched.includes(node)),
+    unrun: second.unrun.filter(({ node, name }) =>
+      unrun.some((one) => one.node === node && one.name === name),
     ),
-    locked,
   };
-}
-
-async function isLocked(ask: Ask): Promise<boolean> {
-  const key = "consul-esm/leader";
-  // A list of keys that is empty is a 404, as is the value of a missing key.
-  const [entry] = await (ask(`kv/${key}`) as Promise<{ Session?: string }[]>).catch((error: unknown) => {
-    if ((error as Error).message.startsWith("Consul answers 404")) return [];
-    throw error;
-  });
-  return entry?.Session !== undefined;
 }
 
 export async function readCatalog(ask: Ask, { services }: StackState): Promise<Catalog> {

@@ -6,11 +6,11 @@ import { answer, valueOf, type Answer } from "./answer";
 import { tryPorts } from "./attempts";
 import type { Reading } from "./clock";
 import { readAutopilot, readCatalog, readMonitors, type Ask } from "./consul-facts";
+import type { Monitoring } from "../monitoring";
 import type { Container } from "./containers";
 import { readContainers, readEngines, readNetworks, type EngineFacts } from "./engine-facts";
 import { askInside } from "./inside";
 import type { View } from "./leader";
-import type { MonitorFacts } from "./monitors";
 import type { Attempt } from "./ports";
 import type { Catalog } from "./registrations";
 import { parseState, type StackState } from "./state";
@@ -34,7 +34,7 @@ export interface StackFacts {
   /** How the agents that answered see the cluster. */
   readonly views: readonly View[];
   readonly autopilot: Answer<Autopilot>;
-  readonly monitors: Answer<MonitorFacts>;
+  readonly monitors: Answer<Monitoring>;
   readonly catalog: Answer<Catalog>;
   readonly ports: readonly Attempt[];
 }

@@ -1,52 +1,43 @@
+import { monitorFault, type Monitoring } from "../monitoring";
 import { containerProblem, type Container } from "./containers";
 import { found, type Finding } from "./finding";
 import type { DeclaredContainer } from "./state";
-
-/** What the catalog has of the health monitors. */
-export interface MonitorFacts {
-  /** Whether each registered monitor passes, by the ID of its instance. */
-  readonly passing: Readonly<Record<string, boolean>>;
-  /** Whether one of them holds the lock of the working one. */
-  readonly locked: boolean;
-}
 
 /** `clients` are the agents of the stack, through which the monitors work in turn. */
 export function examineMonitors(
   monitors: readonly DeclaredContainer[],
   clients: readonly DeclaredContainer[],
   containers: readonly Container[] | undefined,
-  { passing, locked }: MonitorFacts,
+  monitoring: Monitoring,
 ): Finding {
   const faults = monitors.flatMap((monitor, index) => {
-    const passes = passing[`consul-esm:${monitor.alias}`];
-    if (passes === true) return [];
-    const client = clients[index % clients.length];
+    const what = monitorFault(monitoring, monitor.alias);
+    if (what === undefined) return [];
+    const nearby = clients.filter(({ host }) => host === monitor.host);
+    const client = nearby[index % nearby.length];
     const cause =
       (client === undefined ? undefined : containerProblem(client, containers)) ??
       containerProblem(monitor, containers);
-    return [
-      {
-        what: `${monitor.alias} ${passes === undefined ? "is not registered" : "does not pass: Consul misses its heartbeat"}`,
-        advice: cause?.advice ?? `docker restart ${monitor.name}`,
-      },
-    ];
+    return [{ what, advice: cause?.advice ?? `docker restart ${monitor.name}` }];
   });
   const passingCount = monitors.length - faults.length;
+  const { unwatched, unrun } = monitoring;
+  const restart = `npm run doctor again in a minute; if it stays so, docker restart ${monitors.map(({ name }) => name).join(" ")}`;
   // Where none passes, that is why.
-  const idle = !locked && passingCount > 0;
+  const idle = passingCount === 0 ? [] : unwatched;
+  const late = passingCount === 0 ? [] : unrun.filter(({ node }) => !unwatched.includes(node));
   return found(
     "monitors",
-    `${passingCount} of ${monitors.length} passing, ${locked ? "one works" : "none works"}`,
+    `${passingCount} of ${monitors.length} passing, ${passingCount === 0 ? "nothing watched" : idle.length === 0 ? "every node watched" : `${idle.length} not watched`}`,
     [
       ...faults,
-      ...(idle
-        ? [
-            {
-              what: "no monitor holds the lock, so nobody runs the checks",
-              advice: `npm run doctor again in 30 s; if it stays so, docker restart ${monitors.map(({ name }) => name).join(" ")}`,
-            },
-          ]
-        : []),
+      ...(idle.length === 0
+        ? []
+        : [{ what: `no monitor runs the checks of ${idle.join(", ")}`, advice: restart }]),
+      ...late.map(({ node, name }) => ({
+        what: `no monitor has run ${node}'s check ${name}`,
+        advice: restart,
+      })),
     ],
   );
 }

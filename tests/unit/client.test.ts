@@ -28,7 +28,11 @@ beforeAll(async () => {
 test("is one hardened container without data that publishes nothing unless told to", () => {
   const { envs, ...inputs } = client.get("docker.Container client-1").inputs;
 
-  expect(client.refs).toEqual(["Client client-1", "docker.Container client-1"]);
+  expect(client.refs).toEqual([
+    "Client client-1",
+    "docker.Volume client-1-socket",
+    "docker.Container client-1",
+  ]);
   expect(envs).toHaveLength(2);
   expect(inputs).toEqual({
     ...HARDENED,
@@ -42,7 +46,10 @@ test("is one hardened container without data that publishes nothing unless told 
     memorySwap: 192,
     labels: labelsOf("client"),
     networksAdvanced: [{ name: "network-id", aliases: ["client-1"], ipv4Address: "10.9.0.21" }],
-    volumes: [{ containerPath: "/consul/secrets", volumeName: "files-of-client", readOnly: true }],
+    volumes: [
+      { containerPath: "/run/agent", volumeName: "shop-test-client-1-socket", readOnly: false },
+      { containerPath: "/consul/secrets", volumeName: "files-of-client", readOnly: true },
+    ],
     ports: [],
     healthcheck: agentHealth("client-health.sh"),
     waitTimeout: 120,
@@ -58,6 +65,7 @@ const CONFIG = {
   server: false,
   bind_addr: "10.9.0.21",
   client_addr: "0.0.0.0",
+  addresses: { http: "0.0.0.0 unix:///run/agent/http.sock" },
   retry_interval: "1s",
   leave_on_terminate: true,
   log_level: "debug",
@@ -109,7 +117,7 @@ test("serves HTTPS alone where it is told to, and plain HTTP to its own health c
     ...CONFIG,
     ...SECURITY,
     node_name: "client-5",
-    addresses: { http: "127.0.0.1" },
+    addresses: { http: "127.0.0.1 unix:///run/agent/http.sock" },
     ports: { dns: 53, https: 8501 },
     tls: {
       ...SECURITY.tls,
@@ -140,7 +148,19 @@ test("is replaced by a changed health check, the old container first", () => {
   expect(container.parent).toBe("Client client-1");
   expect(container.replaceOnChanges).toEqual(["healthcheck"]);
   expect(container.deleteBeforeReplace).toBe(true);
-  expect(container.dependencies).toEqual([]);
+  expect(container.dependencies).toEqual(["docker.Volume client-1-socket"]);
+});
+
+test("shares the socket of its API by a volume in memory, which any user may write to", () => {
+  const { inputs, parent } = client.get("docker.Volume client-1-socket");
+
+  expect(parent).toBe("Client client-1");
+  expect(inputs).toEqual({
+    name: "shop-test-client-1-socket",
+    labels: labelsOf("client"),
+    driver: "local",
+    driverOpts: { type: "tmpfs", device: "tmpfs", o: "size=1m,mode=1777" },
+  });
 });
 
 test("may take as long to become healthy as it is told", async () => {

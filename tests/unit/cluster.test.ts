@@ -55,6 +55,7 @@ test("is a network, its servers and clients and a provider, and nothing else", (
       ]),
       ...["client-1", "client-2", "client-3"].flatMap((name) => [
         `Client ${name}`,
+        `docker.Volume ${name}-socket`,
         `docker.Container ${name}`,
       ]),
       ...["server-1", "server-2", "server-3", "client-1", "client-2", "client-3"].map(
@@ -138,7 +139,10 @@ test("tells the servers, once all agents run, who of them stays", () => {
     },
     parent: "Cluster whole",
     provider: "consul.Provider whole",
-    dependencies: ["docker.Container client-1", "docker.Container client-2", "docker.Container client-3"],
+    dependencies: [
+      ...["client-1", "client-2", "client-3"].map((name) => `docker.Container ${name}`),
+      ...["client-1", "client-2", "client-3"].map((name) => `docker.Volume ${name}-socket`),
+    ],
     deletedWith: "docker.Volume server-1",
   });
 });
@@ -156,7 +160,9 @@ test("changes the first client alone after all servers, then the others that exi
   const first = ["docker.Container keys", "docker.Container server-1", "docker.Volume server-1"];
 
   expect(dependencies(1)).toEqual(first);
-  expect(dependencies(2)).toEqual(["docker.Container client-1", ...first]);
+  expect(dependencies(2)).toEqual(
+    ["docker.Container client-1", "docker.Volume client-1-socket", ...first].sort(),
+  );
   expect(dependencies(3)).toEqual(["docker.Container keys"]);
 });
 

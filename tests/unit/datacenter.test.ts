@@ -31,6 +31,14 @@ const entry = (id: string, status = "passing", output?: string) => ({
   Checks: [check(status, output)],
 });
 
+const EXTERNAL =
+  "%22external-node%22%20in%20Meta%20and%20Meta%5B%22external-node%22%5D%20%3D%3D%20%22true%22";
+/** The nodes that a monitor was given. */
+const share = (monitor: string, nodes: Readonly<Record<string, string[] | null>>) => ({
+  Key: `consul-esm/agents/consul-esm:${monitor}`,
+  Value: Buffer.from(JSON.stringify(nodes)).toString("base64"),
+});
+
 /** A healthy datacenter, as an agent answers. */
 const HEALTHY: Record<string, unknown> = {
   "/v1/agent/members": [
@@ -43,6 +51,17 @@ const HEALTHY: Record<string, unknown> = {
   "/v1/catalog/services?stale": { consul: [], pricing: ["rpc"], catalog: [] },
   "/v1/health/service/catalog?stale": [entry("catalog-10"), entry("catalog-2")],
   "/v1/health/service/pricing?stale": [entry("pricing-1")],
+  "/v1/health/service/consul-esm?stale": ["monitor-1", "monitor-2"].map((name) =>
+    entry(`consul-esm:${name}`),
+  ),
+  [`/v1/catalog/nodes?filter=${EXTERNAL}&stale`]: ["catalog-2", "catalog-10", "pricing-1"].map((Node) => ({
+    Node,
+  })),
+  "/v1/kv/consul-esm/agents/?recurse&stale": [
+    share("monitor-1", { Nodes: ["catalog-10", "pricing-1"], Probes: null }),
+    share("monitor-2", { Nodes: null, Probes: ["catalog-2"] }),
+  ],
+  "/v1/health/state/critical?stale": [],
 };
 
 const closing: (() => Promise<void>)[] = [];
@@ -76,7 +95,7 @@ afterEach(async () => {
 });
 
 test("a healthy datacenter is read with members, leader, services and checks, each in order", async () => {
-  const status = await readDatacenter(await agent(HEALTHY));
+  const status = await readDatacenter(await agent(HEALTHY), ["monitor-1", "monitor-2"]);
 
   const alive = { version: "1.22.7", status: "alive" };
   const passing = [{ name: "HTTP /ready", status: "passing", output: "HTTP GET: 200 OK" }];
@@ -98,8 +117,50 @@ test("a healthy datacenter is read with members, leader, services and checks, ea
       },
       { name: "pricing", instances: [{ name: "pricing-1", address: "pricing-1:8080", checks: passing }] },
     ],
+    monitorFaults: [],
   });
   expect(isHealthy(status)).toBe(true);
+});
+
+test.each([
+  [
+    "that is not registered",
+    [entry("consul-esm:monitor-2")],
+    ["monitor-1 is not registered", "no monitor runs the checks of catalog-10, pricing-1"],
+  ],
+  [
+    "whose heartbeat is late",
+    [entry("consul-esm:monitor-1", "critical"), entry("consul-esm:monitor-2")],
+    [
+      "monitor-1 does not pass: Consul misses its heartbeat",
+      "no monitor runs the checks of catalog-10, pricing-1",
+    ],
+  ],
+])("with a monitor %s it is not healthy, though all checks pass", async (_, monitors, faults) => {
+  const answers = { ...HEALTHY, "/v1/health/service/consul-esm?stale": monitors };
+
+  const status = await readDatacenter(await agent(answers), ["monitor-1", "monitor-2"]);
+
+  expect(status.monitorFaults).toEqual(faults);
+  expect(isHealthy(status)).toBe(false);
+});
+
+test("with nodes that nobody was given it is not healthy", async () => {
+  const status = await readDatacenter(
+    await agent({ ...HEALTHY, "/v1/kv/consul-esm/agents/?recurse&stale": undefined }),
+    ["monitor-1"],
+  );
+
+  expect(status.monitorFaults).toEqual(["no monitor runs the checks of catalog-10, catalog-2, pricing-1"]);
+  expect(isHealthy(status)).toBe(false);
+});
+
+test("a critical check without an output was not run yet", async () => {
+  const status = await readDatacenter(
+    await agent({ ...HEALTHY, "/v1/health/service/pricing?stale": [entry("pricing-1", "critical", "")] }),
+  );
+
+  expect(status.services[1]?.instances[0]?.checks[0]?.output).toBe("no monitor has run it yet");
 });
 
 test("without a leader it is not healthy", async () => {
@@ -208,6 +269,7 @@ test("an instance that only warns is not healthy", () => {
         ],
       },
     ],
+    monitorFaults: [],
   };
 
   expect(isHealthy(status)).toBe(false);

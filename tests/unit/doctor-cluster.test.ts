@@ -213,39 +213,53 @@ describe("monitors", () => {
   const running = [...monitors, ...clients].map(({ alias }) => container(alias));
   const both = { "consul-esm:monitor-1": true, "consul-esm:monitor-2": true };
 
-  test("are well when both pass, and one holds the lock", () => {
-    expect(examineMonitors(monitors, clients, running, { passing: both, locked: true })).toEqual({
+  const watched = { passing: both, unwatched: [], unrun: [] };
+  const again =
+    "npm run doctor again in a minute; if it stays so, docker restart p-s-monitor-1 p-s-monitor-2";
+
+  test("are well when both pass, and every node is in a share", () => {
+    expect(examineMonitors(monitors, clients, running, watched)).toEqual({
       area: "monitors",
       ok: true,
-      seen: "2 of 2 passing, one works",
+      seen: "2 of 2 passing, every node watched",
       problems: [],
     });
   });
 
-  test("are not when nobody holds the lock", () => {
-    expect(examineMonitors(monitors, clients, running, { passing: both, locked: false })).toEqual({
+  test("are not when a node is in nobody's share, or a check was never run", () => {
+    const standing = {
+      ...watched,
+      unwatched: ["api-1", "api-2"],
+      unrun: [
+        { node: "api-2", name: "HTTP /ready", intervalSeconds: 2 },
+        { node: "web-1", name: "HTTP /ready", intervalSeconds: 2 },
+      ],
+    };
+
+    expect(examineMonitors(monitors, clients, running, standing)).toEqual({
       area: "monitors",
       ok: false,
-      seen: "2 of 2 passing, none works",
+      seen: "2 of 2 passing, 2 not watched",
       problems: [
-        {
-          what: "no monitor holds the lock, so nobody runs the checks",
-          advice: "npm run doctor again in 30 s; if it stays so, docker restart p-s-monitor-1 p-s-monitor-2",
-        },
+        { what: "no monitor runs the checks of api-1, api-2", advice: again },
+        { what: "no monitor has run web-1's check HTTP /ready", advice: again },
       ],
     });
   });
 
-  test("are not when one is not registered and one does not pass, which also says why none works", () => {
-    const facts = { passing: { "consul-esm:monitor-2": false }, locked: false };
+  test("are not when one is not registered and one does not pass, which also says why nothing is watched", () => {
+    const facts = { passing: { "consul-esm:monitor-2": false }, unwatched: ["api-1"], unrun: [] };
 
-    expect(examineMonitors(monitors, clients, running, facts).problems).toEqual([
-      { what: "monitor-1 is not registered", advice: "docker restart p-s-monitor-1" },
-      {
-        what: "monitor-2 does not pass: Consul misses its heartbeat",
-        advice: "docker restart p-s-monitor-2",
-      },
-    ]);
+    expect(examineMonitors(monitors, clients, running, facts)).toMatchObject({
+      seen: "0 of 2 passing, nothing watched",
+      problems: [
+        { what: "monitor-1 is not registered", advice: "docker restart p-s-monitor-1" },
+        {
+          what: "monitor-2 does not pass: Consul misses its heartbeat",
+          advice: "docker restart p-s-monitor-2",
+        },
+      ],
+    });
   });
 
   test("are helped where the cause is: at the client that one works through, else at its own container", () => {
@@ -256,7 +270,7 @@ describe("monitors", () => {
       container("client-2", { status: "exited" }),
     ];
 
-    const { problems } = examineMonitors(monitors, clients, containers, { passing: {}, locked: false });
+    const { problems } = examineMonitors(monitors, clients, containers, { ...watched, passing: {} });
 
     expect(problems.map(({ advice }) => advice)).toEqual([
       "docker unpause p-s-monitor-1",

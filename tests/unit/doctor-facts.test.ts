@@ -148,36 +148,59 @@ describe("Consul", () => {
       const given = answers[path] ?? new Error(`unexpected ${path}`);
       return given instanceof Error ? Promise.reject(given) : Promise.resolve(given);
     };
-  const monitor = (number: number, ...statuses: string[]) => ({
-    Service: { ID: `consul-esm:monitor-${number}` },
-    Checks: statuses.map((Status) => ({ Status })),
-  });
-  const HEALTH = "health/service/consul-esm";
-  const LOCK = "kv/consul-esm/leader";
+  const EXTERNAL =
+    "%22external-node%22%20in%20Meta%20and%20Meta%5B%22external-node%22%5D%20%3D%3D%20%22true%22";
 
-  test("says which monitors pass in all their checks, and whether one holds the lock", async () => {
+  test("is read once where all nodes are watched, and once more after a wait where some are not", async () => {
+    const entry = { Service: { ID: "consul-esm:monitor-1" }, Checks: [{ Status: "passing" }] };
+    const share = (...nodes: string[]) => [
+      {
+        Key: "consul-esm/agents/consul-esm:monitor-1",
+        Value: Buffer.from(JSON.stringify({ Nodes: nodes, Probes: null })).toString("base64"),
+      },
+    ];
+    const unrun = {
+      Node: "b",
+      CheckID: "b:/ready",
+      Name: "HTTP /ready",
+      Output: "",
+      Definition: { Interval: "20s" },
+    };
     const answers = {
-      [HEALTH]: [monitor(1, "passing", "passing"), monitor(2, "passing", "critical")],
-      [LOCK]: [{ Session: "the-session" }],
+      "health/service/consul-esm?": [entry],
+      [`catalog/nodes?filter=${EXTERNAL}&`]: [{ Node: "a" }, { Node: "b" }, { Node: "c" }],
+    };
+    const before = {
+      ...answers,
+      "kv/consul-esm/agents/?recurse&": share("b"),
+      "health/state/critical?": [unrun],
+    };
+    const after = {
+      ...answers,
+      "kv/consul-esm/agents/?recurse&": share("a", "b"),
+      "health/state/critical?": [unrun],
+    };
+    const calm = {
+      ...answers,
+      "kv/consul-esm/agents/?recurse&": share("a", "b", "c"),
+      "health/state/critical?": [],
+    };
+    const waited: number[] = [];
+    let now: Record<string, unknown> = before;
+    const wait = (ms: number) => {
+      waited.push(ms);
+      now = after;
+      return Promise.resolve();
     };
 
-    expect(await readMonitors(table(answers))).toEqual({
-      passing: { "consul-esm:monitor-1": true, "consul-esm:monitor-2": false },
-      locked: true,
+    expect(await readMonitors((path) => table(now)(path), wait)).toEqual({
+      passing: { "consul-esm:monitor-1": true },
+      unwatched: ["c"],
+      unrun: [{ node: "b", name: "HTTP /ready", intervalSeconds: 20 }],
     });
-  });
-
-  test.each([
-    ["without a session", [{}]],
-    ["that is not there", new Error("Consul answers 404 at http://x: ")],
-  ])("knows a lock %s as held by nobody", async (_, lock) => {
-    expect((await readMonitors(table({ [HEALTH]: [], [LOCK]: lock }))).locked).toBe(false);
-  });
-
-  test("may fail, which is no lock that is held by nobody", async () => {
-    const failing = table({ [HEALTH]: [], [LOCK]: new Error("Consul answers 500: rpc error") });
-
-    expect(await messageOf(readMonitors(failing))).toBe("Consul answers 500: rpc error");
+    expect(waited).toEqual([35_000]);
+    expect(await readMonitors(table(calm), wait)).toMatchObject({ unwatched: [], unrun: [] });
+    expect(waited).toHaveLength(1);
   });
 
   test("is asked for external nodes, all checks, and each declared service once", async () => {

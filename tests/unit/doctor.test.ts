@@ -182,7 +182,7 @@ describe("all of it", () => {
     clocks: [],
     views: [{ from: "server-1", leader: "10.9.0.11:8300", peers: ["10.9.0.11:8300"] }],
     autopilot: { value: { FailureTolerance: 0, Servers: { 1: peer } } },
-    monitors: { value: { passing: {}, locked: true } },
+    monitors: { value: { passing: {}, unwatched: [], unrun: [] } },
     catalog: { value: { nodes: [], services: [], checks: [] } },
     ports: [],
   };

@@ -104,6 +104,11 @@ export function datacenter(name: string): Datacenter {
     caCertificate: undefined,
     networkId: pulumi.output("network-id"),
     agentUrls: ["http://client-1:8500", "http://client-2:8500"],
+    localAgents: ["client-1", "client-2"].map((agent) => ({
+      name: agent,
+      host: onlyHost,
+      socketVolume: `${agent}-socket`,
+    })),
     dnsServers: ["10.9.0.21", "10.9.0.22"],
     provider: new consul.Provider(`${name}-provider`, { address: "127.0.0.1:8500" }),
     store: new docker.Volume(`${name}-store`),

@@ -3,16 +3,13 @@ import {
   credentials,
   datacenter,
   HARDENED,
-  httpsDatacenter,
+  healthcheck,
   labelsOf,
   onlyHost,
   owner,
   scripts,
 } from "./fixtures";
 import { create, mockPulumi, type Created } from "./mocks";
-
-// Before the test itself.
-const REST = ["CMD", "sh", "-c", scripts("rest.sh"), "rest.sh", "2"];
 
 const args = (number: number): MonitorArgs => ({
   owner,
@@ -22,6 +19,24 @@ const args = (number: number): MonitorArgs => ({
   number,
   memoryMb: 96,
   logLevel: "warn",
+  passingThreshold: 0,
+  criticalThreshold: 2,
+});
+
+/** How a monitor is run. */
+const command = (...rest: readonly string[]) => [
+  "sh",
+  "-c",
+  scripts("agent-api.sh", "monitor-run.sh"),
+  "monitor-run.sh",
+  ...rest,
+];
+
+/** Where a monitor finds the socket of its agent. */
+const socketOf = (agent: string) => ({
+  containerPath: "/run/agent",
+  volumeName: `${agent}-socket`,
+  readOnly: true,
 });
 
 let monitor: Created<Monitor>;
@@ -45,28 +60,20 @@ test("is one hardened container that is healthy while its own heartbeat passes",
     name: "shop-test-monitor-1",
     hostname: "monitor-1",
     image: "sha256:consul-esm",
-    command: [
-      "sh",
-      "-c",
-      'printf %s "$CONFIG" >/tmp/consul-esm.json && exec consul-esm -config-file=/tmp/consul-esm.json',
-    ],
+    command: command("consul-esm:monitor-1", "client-1"),
     user: "100:1000",
     memory: 96,
     memorySwap: 96,
+    volumes: [socketOf("client-1")],
     labels: labelsOf("monitor"),
     networksAdvanced: [{ name: "network-id", aliases: ["monitor-1"] }],
-    healthcheck: {
-      tests: [
-        ...REST,
-        "sh",
-        "-c",
-        `printf 'GET /v1/agent/health/service/id/consul-esm:monitor-1 HTTP/1.0\\r\\nX-Consul-Token: %s\\r\\n\\r\\n' "$(cat /run/consul/token 2>/dev/null)" | nc client-1 8500 | grep -q '^HTTP/1.[01] 200'`,
-      ],
-      interval: "2s",
-      timeout: "32s",
-      retries: 10,
-      startPeriod: "0s",
-    },
+    healthcheck: healthcheck(
+      "sh",
+      "-c",
+      scripts("agent-api.sh", "monitor-health.sh"),
+      "monitor-health.sh",
+      "consul-esm:monitor-1",
+    ),
     waitTimeout: 60,
     stopTimeout: 10,
     destroyGraceSeconds: 10,
@@ -79,12 +86,14 @@ test("publishes nothing and holds nothing", () => {
   for (const absent of ["ports", "uploads", "dns"]) expect(inputs).not.toHaveProperty(absent);
 });
 
-test("is configured to work through its client agent, under its own name", () => {
+test("works through the socket of its agent under its own name, with the thresholds of the stack", () => {
   expect(config(monitor, "monitor-1")).toEqual({
     log_level: "WARN",
     instance_id: "monitor-1",
     consul_service: "consul-esm",
-    http_addr: "http://client-1:8500",
+    http_addr: "unix:///run/agent/http.sock",
+    passing_threshold: 0,
+    critical_threshold: 2,
   });
 });
 
@@ -104,59 +113,60 @@ test("each monitor works through another agent, and starts over when there are n
   const second = await create(() => new Monitor("monitor-2", args(2)));
   const third = await create(() => new Monitor("monitor-3", args(3)));
 
-  expect(config(second, "monitor-2")).toMatchObject({ http_addr: "http://client-2:8500" });
-  expect(config(third, "monitor-3")).toMatchObject({ http_addr: "http://client-1:8500" });
+  expect(second.get("docker.Container monitor-2").inputs).toMatchObject({
+    command: command("consul-esm:monitor-2", "client-2"),
+    volumes: [socketOf("client-2")],
+  });
+  expect(third.get("docker.Container monitor-3").inputs).toMatchObject({ volumes: [socketOf("client-1")] });
 });
 
-test("shows its token to an agent that serves HTTP, and trusts nobody's certificates", async () => {
-  const secured = await create(
-    () => new Monitor("monitor-5", { ...args(5), credentials: credentials("monitor-5") }),
-  );
+test("claims no session on an agent that it shares with another monitor", async () => {
+  const { localAgents, ...rest } = datacenter("monitor-6");
+  const alone = { ...rest, localAgents: localAgents.slice(0, 1) };
 
-  const { inputs } = secured.get("docker.Container monitor-5");
-  expect(inputs["command"]).toEqual([
-    "sh",
-    "-c",
-    'printf %s "$CONFIG" >/tmp/consul-esm.json && exec consul-esm -config-file=/tmp/consul-esm.json -config-file=/run/consul/token.json',
-  ]);
-  expect(config(secured, "monitor-5")).not.toHaveProperty("ca_file");
-  expect(inputs["healthcheck"]).toMatchObject({
-    tests: [
-      ...REST,
-      "sh",
-      "-c",
-      expect.stringContaining('"$(cat /run/consul/token 2>/dev/null)" | nc client-1 8500 |') as string,
-    ],
+  const shared = await create(() => new Monitor("monitor-6", { ...args(2), datacenter: alone }));
+
+  expect(shared.get("docker.Container monitor-6").inputs).toMatchObject({
+    command: command("consul-esm:monitor-6", ""),
+    volumes: [socketOf("client-1")],
   });
 });
 
-test("shows its token, verifies HTTPS, and is replaced when its token is", async () => {
-  const datacenter = httpsDatacenter("monitor-4");
+test("works through an agent of its own host, and nowhere else", async () => {
+  const elsewhere = { ...onlyHost, name: "b" };
+  const { localAgents, ...rest } = datacenter("monitor-7");
+  const spread = {
+    ...rest,
+    localAgents: localAgents.map((agent, index) => (index === 1 ? { ...agent, host: elsewhere } : agent)),
+  };
+
+  const there = await create(
+    () => new Monitor("monitor-7", { ...args(1), datacenter: spread, host: elsewhere }),
+  );
+
+  expect(there.get("docker.Container monitor-7").inputs).toMatchObject({ volumes: [socketOf("client-2")] });
+  expect(() => new Monitor("monitor-8", { ...args(1), host: { ...onlyHost, name: "c" } })).toThrow(
+    "monitor-8 must have a client agent on its host, there is none",
+  );
+});
+
+test("shows its token, and is replaced when its token is", async () => {
   const secured = await create(
-    () => new Monitor("monitor-4", { ...args(1), datacenter, credentials: credentials("monitor-4") }),
+    () => new Monitor("monitor-4", { ...args(1), credentials: credentials("monitor-4") }),
   );
 
   const { inputs, dependencies } = secured.get("docker.Container monitor-4");
   expect(inputs).toMatchObject({
-    command: [
-      "sh",
-      "-c",
-      'printf %s "$CONFIG" >/tmp/consul-esm.json && exec consul-esm -config-file=/tmp/consul-esm.json -config-file=/run/consul/token.json',
+    command: command("consul-esm:monitor-4", "client-1", "-config-file=/run/consul/token.json"),
+    volumes: [
+      { containerPath: "/run/consul", volumeName: "monitor-4-secrets", readOnly: true },
+      socketOf("client-1"),
     ],
-    volumes: [{ containerPath: "/run/consul", volumeName: "monitor-4-secrets", readOnly: true }],
     labels: [{ label: "consul-docker.accessor", value: "monitor-4-accessor" }, ...labelsOf("monitor")],
-    healthcheck: { tests: [...REST, "sh", "-c", "netstat -tn | grep -q ':8501 *ESTABLISHED'"] },
-  });
-  expect(config(secured, "monitor-4")).toEqual({
-    log_level: "WARN",
-    instance_id: "monitor-4",
-    consul_service: "consul-esm",
-    http_addr: "https://client-1:8501",
-    ca_file: "/run/consul/ca.pem",
   });
   expect(dependencies).toEqual([
-    "docker.Container monitor-4-agent-1",
-    "docker.Container monitor-4-agent-2",
+    "docker.Container monitor-1-agent-1",
+    "docker.Container monitor-1-agent-2",
     "docker.Container monitor-4-files",
   ]);
 });

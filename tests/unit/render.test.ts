@@ -10,6 +10,7 @@ const healthy: DatacenterStatus = {
     { ...agent, name: "client-1", role: "client", address: "10.9.0.21" },
   ],
   services: [{ name: "api", instances: [{ name: "api-1", address: "api-1:8080", checks: passing }] }],
+  monitorFaults: [],
 };
 const broken: DatacenterStatus = {
   datacenter: "dc7",
@@ -36,6 +37,7 @@ const broken: DatacenterStatus = {
     },
     { name: "web", instances: [] },
   ],
+  monitorFaults: ["monitor-1 is not registered"],
 };
 
 const GREEN = "\u001b[32m";
@@ -69,6 +71,7 @@ test("a broken one says what is wrong, and why", () => {
     "  api-10  api-10:8080  critical  HTTP /live: connection refused",
     "  api-11  api-11:8080  warning   HTTP /live: slow",
     "web  0 of 0 passing",
+    "monitor-1 is not registered",
   ]);
 });
 

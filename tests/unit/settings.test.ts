@@ -7,7 +7,7 @@ import { versionOf } from "../../versions";
 
 const api = { name: "api", port: 8080 };
 const KEYS =
-  "datacenter, servers, hosts, registry, clients, consulVersion, allowDowngrade, monitorVersion, nodeVersion, subnet, bindAddress, httpPort, dnsPort, https, apiNames, insecure, gossipKey, managementToken, caCertificate, caKey, serverCertificate, serverKey, apiCertificate, apiKey, serverMemoryMb, clientMemoryMb, monitorMemoryMb, logLevel, traceEndpoint, snapshots, services";
+  "datacenter, servers, hosts, registry, clients, consulVersion, allowDowngrade, monitorVersion, nodeVersion, subnet, bindAddress, httpPort, dnsPort, https, apiNames, insecure, gossipKey, managementToken, caCertificate, caKey, serverCertificate, serverKey, apiCertificate, apiKey, serverMemoryMb, clientMemoryMb, monitorMemoryMb, monitorPassingThreshold, monitorCriticalThreshold, logLevel, traceEndpoint, snapshots, services";
 const NAME = "lower-case letters, digits and inner dashes, at most 40";
 const SUBNET = "a private IPv4 network with 64 to 65536 addresses, as 10.87.0.0/24";
 const PORT = "a whole number from 1 to 65535";
@@ -49,6 +49,8 @@ test("an empty stack file gets every default", () => {
     serverMemoryMb: 512,
     clientMemoryMb: 256,
     monitorMemoryMb: 128,
+    monitorPassingThreshold: 0,
+    monitorCriticalThreshold: 0,
     logLevel: "info",
     services: [],
   });
@@ -96,6 +98,8 @@ test("a stack file that sets everything is taken as it is", () => {
     serverMemoryMb: 1024,
     clientMemoryMb: 128,
     monitorMemoryMb: 64,
+    monitorPassingThreshold: 1,
+    monitorCriticalThreshold: 10,
     logLevel: "trace",
     traceEndpoint: "http://collector.example.com:4318",
     snapshots: { intervalMinutes: 5, keep: 1000 },

@@ -56,7 +56,9 @@ follow() {
     index=$(printf '%s' "$answer" | sed -n 's/^X-Consul-Index: \([0-9]*\).*/\1/p')
     if [ -z "$index" ]; then
       index=0
-      sleep 5
+      sleep 2
+      # An agent that was replaced knows nothing of this monitor, as consul-esm would see half a minute later.
+      case $(api GET "agent/service/$id" token | head -n 1) in *' 404 '*) kill -KILL "$esm" ;; esac
       continue
     fi
     latest=$(printf '%s' "$answer" | value Value)

@@ -51,17 +51,13 @@ export const places: readonly Place[] = [
     name: "consul_plugin_version",
   },
   { file: "toolchain/images/consul-esm/Dockerfile", spots: /(?<=FROM node:)\S+/g, name: "node_image_tag" },
-<<<<<<< HEAD
-  { file: "toolchain/images/consul-esm/consul-esm.mjs", spots: /(?<='v)\d[\d.]+/g, name: "esm_version" },
   { file: "toolchain/go/engine/go.mod", spots: /(?<=docker\/cli v)[\d.]+/g, name: "engine_version" },
   { file: "toolchain/README.md", spots: /(?<=Docker Engine )\d+\.[\d.]+/g, name: "engine_version" },
-=======
   {
     file: "toolchain/images/consul-esm/consul-esm.mjs",
     spots: /(?<=VERSION = ')[\d.]+/g,
     name: "esm_version",
   },
->>>>>>> 4ce3e22 (monitors: right on the genuine consul-esm, which divides the nodes and refuses its own entry)
   { file: "toolchain/README.md", spots: /(?<=Pulumi CLI )[\d.]+/g, name: "pulumi_version" },
   { file: "toolchain/README.md", spots: /(?<=plugin docker )[\d.]+/g, name: "docker_plugin_version" },
   { file: "toolchain/README.md", spots: /(?<=plugin consul )[\d.]+/g, name: "consul_plugin_version" },

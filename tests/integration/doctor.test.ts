@@ -1,7 +1,7 @@
 import { ConsulApi } from "../../scripts/consul-api";
 import type { Finding } from "../../scripts/doctor/finding";
 import { versionOf } from "../../versions";
-import { docker, expectSuccess, run } from "./command";
+import { docker, expectSuccess, run, signal } from "./command";
 import { deregister } from "./consul";
 import { eventually } from "./eventually";
 import { servicesAt, TEST_STACK, TestStack, type Outputs } from "./test-stack";
@@ -100,7 +100,7 @@ it("finds a healthy stack healthy, without a word of its secrets", async () => {
   const versions = `consul ${versionOf("consul_version")} .*known.*; consul-esm ${versionOf("esm_version")} .*known.*`;
   expect(lines[8]).toMatch(new RegExp(`^${ok("advisories", versions)}$`));
   expect(lines.slice(9)).toEqual([
-    ok("monitors", "2 of 2 passing, one works"),
+    ok("monitors", "2 of 2 passing, every node watched"),
     ok("registrations", "5 declared, 9 of 9 checks pass"),
     ok("ports", "5 of 5 answer: DNS by TCP, DNS by UDP, HTTP API, UI, gateway-1"),
     "healthy",
@@ -151,6 +151,61 @@ it("finds the client that stopped, and still sees leader and voters", async () =
     );
   });
   await follow("client-1 is stopped, exit code 0");
+  await healthy();
+});
+
+it("needs no word on monitors that were killed: each takes its entry back, and checks go on", async () => {
+  const entries = () =>
+    consul.get<{ Service: { ID: string; CreateIndex: number } }[]>("health/service/consul-esm?passing");
+  const before = await entries();
+  expect(before).toHaveLength(2);
+
+  await Promise.all(["monitor-1", "monitor-2"].map((name) => signal(CONTAINER(name), "SIGKILL")));
+
+  await eventually(async () => {
+    const after = await entries();
+    expect(after.map(({ Service }) => Service.ID)).toEqual(before.map(({ Service }) => Service.ID));
+    for (const [index, { Service }] of after.entries())
+      expect(Service.CreateIndex).toBeGreaterThan(before[index]?.Service.CreateIndex ?? 0);
+  }, 10);
+  await docker("pause", CONTAINER("pricing-1"));
+  try {
+    await eventually(async () => {
+      const [check] = await consul.get<{ Status: string }[]>("health/checks/pricing");
+      expect(check?.Status).toBe("critical");
+    }, 10);
+  } finally {
+    await docker("unpause", CONTAINER("pricing-1"));
+  }
+  await healthy();
+});
+
+it("finds monitors that hang, and so does status", async () => {
+  const inside = async (name: string, option: string) =>
+    expectSuccess(
+      await run("docker", ["exec", CONTAINER(name), "sh", "-c", `kill -${option} $(pidof consul-esm node)`]),
+    );
+  await inside("monitor-1", "STOP");
+  await inside("monitor-2", "STOP");
+  try {
+    await eventually(async () => {
+      expect(await problems()).toEqual(
+        expect.arrayContaining(
+          [1, 2].map(
+            (number) =>
+              `monitors: monitor-${number} does not pass: Consul misses its heartbeat > docker restart ${CONTAINER(`monitor-${number}`)}`,
+          ),
+        ),
+      );
+    }, 60);
+    const { code, output } = await stack.npm("status");
+    expect(code).toBe(1);
+    expect(output).toContain("monitor-1 does not pass: Consul misses its heartbeat");
+    expect(output).toMatch(/no monitor runs the checks of catalog-1, .*pricing-2/);
+  } finally {
+    await inside("monitor-1", "CONT");
+    await inside("monitor-2", "CONT");
+  }
   await healthy();
 });
 

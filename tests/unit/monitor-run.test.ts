@@ -40,13 +40,14 @@ const STAND_INS: Readonly<Record<string, string>> = {
     case "$method $path" in
       'GET status/leader') answer 0 "$(cat "$folder/leader")" ;;
       'GET kv/consul-esm/leader') answer 0 "$(cat "$folder/lock")" ;;
+      'GET agent/service/'*) printf 'HTTP/1.0 %s\\r\\n\\r\\n' "$(cat "$folder/registered")" ;;
       'GET session/info/'*) answer 0 '[{"Node":"client-1"}]' ;;
       'GET health/service/'*) answer 0 "$(cat "$folder/passing")" ;;
       'GET kv/consul-esm/agents/'*)
         index=\${path#*index=}
         index=\${index%&*}
-        while [ "$(wc -l <"$folder/shares")" -le "$index" ]; do /bin/sleep 0.05; done
-        answer "$((index + 1))" "$(sed -n "$((index + 1))p" "$folder/shares")" ;;
+        while [ -e "$folder/shares" ] && [ "$(wc -l <"$folder/shares")" -le "$index" ]; do /bin/sleep 0.05; done
+        [ ! -e "$folder/shares" ] || answer "$((index + 1))" "$(sed -n "$((index + 1))p" "$folder/shares")" ;;
       *) echo "$method $path $body" >>"$folder/events"; answer 0 true ;;
     esac`,
 };
@@ -78,6 +79,7 @@ async function start({ node = "client-1", session, passing = ["monitor-1"] }: Sc
     write("lock", session === undefined ? "[{}]" : `[{"Session":"${session}"}]`),
     write("passing", `[${entries.join(",")}]`),
     write("shares", share("a")),
+    write("registered", "404 Not Found"),
     ...Object.entries(STAND_INS).map(([name, body]) => write(name, `#!/bin/bash\n${body}\n`, 0o755)),
   ]);
   const program = scripts("agent-api.sh", "monitor-run.sh")
@@ -160,4 +162,16 @@ test("lets a check come and go, twice, when its nodes are others, and only then"
   while ((await events()).length < 4) await sleep(20);
   await sleep(300);
   expect(await events()).toEqual([...flash, ...flash]);
+});
+
+test("starts anew when its agent comes back and knows nothing of it, and only then", async () => {
+  const { code } = await start();
+  await writeFile(join(folder, "registered"), "200 OK");
+  await rm(join(folder, "shares"));
+  await sleep(500);
+  expect(child?.exitCode).toBeNull();
+
+  await writeFile(join(folder, "registered"), "404 Not Found");
+
+  expect(await code).toBe(137);
 });

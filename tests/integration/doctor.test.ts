@@ -181,9 +181,11 @@ it("needs no word on monitors that were killed: each takes its entry back, and c
 });
 
 it("finds monitors that hang, and so does status", async () => {
-  const inside = async (name: string, option: string) => { expectSuccess(
+  const inside = async (name: string, option: string) => {
+    expectSuccess(
       await run("docker", ["exec", CONTAINER(name), "sh", "-c", `kill -${option} $(pidof consul-esm node)`]),
-    ); };
+    );
+  };
   await inside("monitor-1", "STOP");
   await inside("monitor-2", "STOP");
   try {

@@ -27,6 +27,7 @@ export const places: readonly Place[] = [
   },
   { file: "docs/operations.md", spots: /(?<=consulVersion )\d[\d.]+/g, name: "consul_version" },
   { file: "docs/consul-versions.md", spots: /[\d.]+(?= +\| the default)/g, name: "consul_version" },
+  { file: ".github/workflows/check.yml", spots: /(?<=node: \[")[\d.]+/g, name: "node_minimum" },
   { file: "package.json", spots: /(?<="node": ">=)[\d.]+/g, name: "node_minimum" },
   { file: "package.json", spots: /(?<="@pulumi\/docker": ")[\d.]+/g, name: "docker_plugin_version" },
   { file: "package.json", spots: /(?<="@pulumi\/consul": ")[\d.]+/g, name: "consul_plugin_version" },

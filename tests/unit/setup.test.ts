@@ -442,6 +442,12 @@ describe("where the machine's Node.js is too old", () => {
   });
 });
 
+test("a command of an npm package runs by hand as it does by npm", () => {
+  script(join(root, "node_modules/.bin/jest"), '#!/bin/sh\necho "jest $*"\n');
+  const result = run(join(root, "scripts/run"), ["packages", "jest", "-t", "some words"]);
+  expect(result).toMatchObject({ status: 0, lines: [], stdout: "jest -t some words\n" });
+});
+
 test("the npm commands run on the machine's Node.js where that is recent enough", () => {
   const result = run(join(root, "scripts/run"), ["packages", "node", "-v"]);
   expect(result).toMatchObject({ status: 0, lines: [], stdout: `v${versionOf("node_minimum")}.0\n` });

@@ -26,6 +26,7 @@ export default {
     },
     { ...shared, displayName: "integration", testMatch: ["<rootDir>/tests/integration/**/*.test.ts"] },
     { ...shared, displayName: "faults", testMatch: ["<rootDir>/tests/faults/**/*.test.ts"] },
+    { ...shared, displayName: "workflows", testMatch: ["<rootDir>/tests/workflows/**/*.test.ts"] },
     { ...shared, displayName: "hosts", testMatch: ["<rootDir>/tests/hosts/**/*.test.ts"] },
   ],
 };

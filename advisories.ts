@@ -78,7 +78,7 @@ export const ADVISORIES: readonly Advisory[] = [
     severity: "unrated",
     from: "2.0.4",
     mendedIn: "2.1.0",
-    here: "authorization can be bypassed where 2.0.4 changed it",
+    here: "a bypass of authorization that came with 2.0.4; its record says more",
     matters: true,
     source: record("CVE-2026-105608"),
   },

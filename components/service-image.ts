@@ -1,3 +1,4 @@
+import { createHash } from "node:crypto";
 import * as docker from "@pulumi/docker";
 import type * as pulumi from "@pulumi/pulumi";
 import { labels, physicalName, type Owner } from "./container";
@@ -21,12 +22,15 @@ export interface ServiceImageArgs {
 }
 
 /**
- * Name of the image. The tag says all that is in it, program and base: another one is another image, and the old one can
- * be removed by its name.
+ * Name of the image. The tag says all that is in it, program, base and labels: another one is another image, and the
+ * old one can be removed by its name. Of the base it also says what a person wants to know.
  */
-export function serviceImageName(service: string, { owner, bundle, baseImage }: ServiceImageArgs): string {
+export function serviceImageName(service: string, args: ServiceImageArgs): string {
+  const { owner, bundle, baseImage } = args;
+  const content = JSON.stringify([bundle.hash, contentArgs(args)]);
+  const hash = createHash("sha256").update(content).digest("hex").slice(0, 12);
   const base = baseImage.slice(baseImage.lastIndexOf(":") + 1);
-  return `${physicalName(owner, service)}:${bundle.hash}-${base}`;
+  return `${physicalName(owner, service)}:${hash}-${base}`;
 }
 
 /** Builds the image of a service under the name `image`; `name` is the resource's. */
@@ -42,13 +46,18 @@ export function serviceImage(
       name: image,
       build: {
         context: args.bundle.context,
-        buildArgs: { BASE: args.baseImage },
-        labels: labels(args.owner, "service"),
-        // The other builder asks the engine that the docker command talks to, whichever the provider's is.
-        ...(options.provider === undefined ? {} : { useLegacyBuilder: true }),
+        ...contentArgs(args),
+        // What the engine's own API builds is the same image each time. The provider's other way, buildx, adds when it
+        // was built, leaves the labels out, and asks the engine that the docker command talks to.
+        useLegacyBuilder: true,
       },
       forceRemove: true,
     },
     options,
   );
+}
+
+/** What of the build's arguments is in the image. */
+function contentArgs({ owner, baseImage }: ServiceImageArgs) {
+  return { buildArgs: { BASE: baseImage }, labels: labels(owner, "service") };
 }

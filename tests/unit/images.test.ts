@@ -87,15 +87,15 @@ describe("of services on hosts", () => {
       "docker.RemoteImage service-catalog-p2",
     ]);
     const { inputs, provider, dependencies } = plain.get("docker.RemoteImage service-catalog-p1");
-    expect(inputs).toEqual({ name: "shop-test-catalog:abc-22-slim", build, forceRemove: true });
+    expect(inputs).toEqual({ name: "shop-test-catalog:086121ddcc48-22-slim", build, forceRemove: true });
     expect(provider).toBe("docker.Provider p1");
     expect(dependencies).toEqual(["docker.RemoteImage node-p1"]);
-    expect(plain.component.ofServices.get("catalog")).toBe("shop-test-catalog:abc-22-slim");
+    expect(plain.component.ofServices.get("catalog")).toBe("shop-test-catalog:086121ddcc48-22-slim");
   });
 
   test("are built by the manager, pushed, and pulled on each by their digest with a registry", async () => {
     const pushed = await on("r", "registry.example.com:5000/team");
-    const name = "registry.example.com:5000/team/shop-test-catalog:abc-22-slim";
+    const name = "registry.example.com:5000/team/shop-test-catalog:086121ddcc48-22-slim";
     const reference = `${name}@sha256:pushed-service-catalog`;
 
     expect(ofServices(pushed)).toEqual([

@@ -1,8 +1,10 @@
 import * as pulumi from "@pulumi/pulumi";
 import { bundleServices } from "../../bundle";
+import { serviceImageName } from "../../components/service-image";
 import program from "../../index";
 import { preflight } from "../../preflight";
 import { versionOf } from "../../versions";
+import { owner } from "./fixtures";
 import { create, mockPulumi, refused, secretOf, TOKEN_SECRETS, valueOf, type Created } from "./mocks";
 
 jest.mock("../../bundle", () => ({
@@ -22,6 +24,13 @@ jest.mock("../../roll", () => ({
 }));
 
 type Outputs = Awaited<ReturnType<typeof program>>;
+
+/** What the image of the service catalog is called where the stack file names no Node.js. */
+const catalogImage = serviceImageName("catalog", {
+  owner,
+  bundle: { context: "built", hash: "abc" },
+  baseImage: `node:${versionOf("node_image_tag")}`,
+});
 
 /** Runs the whole program on a stack file. */
 async function run(config: Readonly<Record<string, string>>): Promise<Created<Outputs>> {
@@ -90,7 +99,7 @@ describe("the dev stack", () => {
   test("hands the stack's settings and name down", () => {
     expect(stack.get("docker.Container catalog-2").inputs).toMatchObject({ name: "shop-test-catalog-2" });
     expect(stack.get("docker.RemoteImage catalog").inputs).toMatchObject({
-      name: "shop-test-catalog:abc-22-slim",
+      name: "shop-test-catalog:086121ddcc48-22-slim",
       build: { context: "built", buildArgs: { BASE: "node:22-slim" } },
     });
     expect(stack.get("docker.Container server-1").inputs).toMatchObject({ image: "sha256:consul" });
@@ -332,7 +341,7 @@ describe("a stack on hosts", () => {
       expect(dependencies).toContain(`docker.Container keys-${host}`);
     }
     expect(stack.get("docker.RemoteImage service-catalog-c").inputs).toMatchObject({
-      name: `shop-test-catalog:abc-${versionOf("node_image_tag")}`,
+      name: catalogImage,
       build: { useLegacyBuilder: true },
     });
     expect(stack.get("docker.Service catalog-1").dependencies).toEqual(
@@ -396,7 +405,7 @@ test("a stack on hosts with a registry runs its services by the digest that was 
     "consul-docker:services": '[{"name":"catalog","port":8080,"instances":2}]',
   });
 
-  const image = `registry.example.com/team/shop-test-catalog:abc-${versionOf("node_image_tag")}@sha256:pushed-service-catalog`;
+  const image = `registry.example.com/team/${catalogImage}@sha256:pushed-service-catalog`;
   for (const name of ["catalog-1", "catalog-2"])
     expect(get(`docker.Service ${name}`).inputs).toMatchObject({ taskSpec: { containerSpec: { image } } });
   expect(get("docker.RemoteImage service-catalog-z").inputs).toMatchObject({ name: image });

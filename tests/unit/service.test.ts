@@ -1,5 +1,6 @@
 import * as pulumi from "@pulumi/pulumi";
 import { Service, type ServiceArgs } from "../../components/service";
+import { serviceImageName } from "../../components/service-image";
 import { singleEngine } from "../../components/platform";
 import { datacenter, existing, onePlatform, owner } from "./fixtures";
 import { create, mockPulumi, refused, valueOf, type Created } from "./mocks";
@@ -53,7 +54,7 @@ describe("the image", () => {
 
   test("is built from the bundle under a name that carries its hash", () => {
     expect(orders.get("docker.RemoteImage orders").inputs).toEqual({
-      name: "shop-test-orders:0123456789ab-24-slim",
+      name: "shop-test-orders:1b47af8ea6e5-24-slim",
       build: {
         context: ".build/orders/image",
         buildArgs: { BASE: "node:24-slim" },
@@ -62,9 +63,23 @@ describe("the image", () => {
           "consul-docker.role": "service",
           "consul-docker.stack": "test",
         },
+        useLegacyBuilder: true,
       },
       forceRemove: true,
     });
+  });
+
+  test("has another name where anything in it is another, for the old one's removal takes the name", () => {
+    const names = [
+      {},
+      { bundle: { context: ".build/orders/image", hash: "another" } },
+      { baseImage: "registry.example.com/node:24-slim" },
+      { owner: { project: "shop-test", stack: "orders" } },
+    ].map((change) => serviceImageName("orders", { ...args("orders"), owner, ...change }));
+
+    const hashes = names.map((name) => /:([0-9a-f]{12})-24-slim$/.exec(name)?.[1]);
+    expect(new Set(hashes).size).toBe(4);
+    expect(hashes).not.toContain(undefined);
   });
 
   test("goes with the stack", () => {

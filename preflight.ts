@@ -5,6 +5,7 @@ import { hasRole, type Owner } from "./components/container";
 import { VERSION_LABEL } from "./components/server";
 import { inspectAll, isOwn, reason, type Container, type Engine } from "./engine";
 import { provideImage } from "./image-copy";
+import { removeLeftImages } from "./left-images";
 import { provideDockerConfig, registryFaults } from "./registry";
 import { swarmFaults } from "./swarm-faults";
 import { fault } from "./fault";
@@ -63,8 +64,9 @@ const FOREIGN_ENGINE = [
 ];
 
 /**
- * Sees to it, before anything is created, that the engines have what the stack needs; provides missing images. Throws one RunError that names
- * every fault. A preview needs no engine, so it does not ask.
+ * Sees to it, before anything is created, that the engines have what the stack needs: provides missing images, and
+ * removes those that earlier updates left. Throws one RunError that names every fault. A preview needs no engine, so it
+ * does not ask.
  */
 export async function preflight(claim: Claim): Promise<void> {
   refuseForeignShell(claim.engines);
@@ -82,7 +84,7 @@ export async function preflight(claim: Claim): Promise<void> {
     ...(await Promise.all(inventories.map((inventory) => portFaults(claim, inventory)))).flat(),
     ...(await imageFaults(claim)),
   ];
-  if (faults.length === 0) return;
+  if (faults.length === 0) return removeLeftImages(claim.owner, claim.engines);
   const where = claim.engines.length === 1 ? "this host" : "the hosts";
   throw fault(`${where} cannot take the stack:`, [...new Set(faults)]);
 }

@@ -559,7 +559,7 @@ describe("with a registry", () => {
 });
 
 test("the end leaves nothing on any host", async () => {
-  expectSuccess(await stack.destroy());
+  expectSuccess(await stack.down());
 
   const label = ["--filter", `label=consul-docker.stack=${stack.name}`];
   for (const number of [1, 2, 3, 4]) {

@@ -2,6 +2,7 @@ import { Resolver } from "node:dns/promises";
 import { appendFileSync, mkdirSync, rmSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { chromium } from "playwright-core";
+import { labelFilters } from "../../components/container";
 import { ConsulApi } from "../../scripts/consul-api";
 import { isHealthy, readDatacenter, type DatacenterStatus } from "../../scripts/datacenter";
 import { versionOf } from "../../versions";
@@ -18,6 +19,9 @@ const CONSUL = versionOf("consul_version");
 // One stack's life, told in order: each test goes on from where the one before it stopped.
 jest.setTimeout(180_000);
 
+const OWNER = { project: "consul-docker", stack: "it" };
+/** Another name of the image that services are built on. */
+const AGAIN = "node:again";
 const CONTAINER = (name: string) => `consul-docker-it-${name}`;
 
 let stack: TestStack;
@@ -31,7 +35,10 @@ beforeAll(async () => {
   await stack.configure(TEST_STACK);
 });
 
-afterAll(() => stack.remove());
+afterAll(async () => {
+  await stack.remove();
+  await run("docker", ["image", "rm", AGAIN]);
+});
 
 describe("up", () => {
   it("brings a datacenter up from nothing", async () => {
@@ -113,6 +120,57 @@ describe("up", () => {
         (user) => `${user} always [ALL] false [no-new-privileges:true] true true true [nproc=4096:4096]`,
       ),
     );
+  });
+});
+
+describe("the services' images", () => {
+  const ours = ["images", ...labelFilters(OWNER), "--format"];
+  const imageIds = async () => (await dockerLines(...ours, "{{.ID}}")).sort();
+  const instances = () => dockerLines("ps", "-q", ...labelFilters(OWNER, "service"));
+
+  it("have the stack's labels", async () => {
+    expect((await dockerLines(...ours, "{{.Repository}}")).sort()).toEqual(
+      ["catalog", "gateway", "pricing"].map((name) => `consul-docker-it-${name}`),
+    );
+    const roles = await dockerLines(
+      "image",
+      "inspect",
+      "-f",
+      '{{index .Config.Labels "consul-docker.role"}}',
+      ...(await imageIds()),
+    );
+    expect(roles).toEqual(["service", "service", "service"]);
+  });
+
+  it("are the same when they are built again, on a base of another name, and leave their instances alone", async () => {
+    const [built, running] = await Promise.all([imageIds(), instances()]);
+    await docker("tag", `node:${versionOf("node_image_tag")}`, AGAIN);
+    await stack.configure({ ...TEST_STACK, nodeVersion: AGAIN.replace("node:", "") });
+
+    expectSuccess(await stack.up());
+
+    expect(await dockerLines(...ours, "{{.Tag}}")).toEqual(
+      built.map(() => expect.stringMatching(/-again$/) as string),
+    );
+    expect(await imageIds()).toEqual(built);
+    expect(await instances()).toEqual(running);
+
+    await stack.configure(TEST_STACK);
+    expectSuccess(await stack.up());
+    expect(await instances()).toEqual(running);
+    await docker("image", "rm", AGAIN);
+  });
+
+  it("that a container held when they lost their names go with the next update", async () => {
+    const left = await docker("commit", "--change", "LABEL left=true", CONTAINER("gateway-1"), "left:it");
+    const holder = await docker("create", "left:it");
+    await docker("image", "rm", "-f", "left:it");
+    await docker("rm", "-v", holder);
+
+    expectSuccess(await stack.up("--expect-no-changes"));
+
+    expect(await dockerLines("images", "-a", "-q", "--no-trunc")).not.toContain(left);
+    expect(await dockerLines(...ours, "{{.Repository}}")).toHaveLength(3);
   });
 });
 
@@ -373,9 +431,9 @@ describe("the UI", () => {
   });
 });
 
-describe("destroy", () => {
+describe("npm run down", () => {
   it("leaves nothing behind", async () => {
-    expectSuccess(await stack.destroy());
+    expectSuccess(await stack.down());
     expect(await stack.leftovers()).toEqual([]);
     expect(await everything()).toEqual(before);
   });

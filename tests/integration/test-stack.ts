@@ -179,6 +179,11 @@ export class TestStack {
     );
   }
 
+  /** Destroys everything of the stack, as a user does. */
+  down(): Promise<Result> {
+    return this.npm("down", "--config-file", this.file);
+  }
+
   /** The stack's outputs, secrets in plain. */
   async outputs(): Promise<Outputs> {
     return JSON.parse((await this.pulumi("stack", "output", "--json", "--show-secrets")).stdout) as Outputs;

@@ -1,5 +1,5 @@
 import type * as childProcess from "node:child_process";
-import { existsSync } from "node:fs";
+import { existsSync, readFileSync } from "node:fs";
 import { chmod, mkdtemp, rm, writeFile } from "node:fs/promises";
 import { createServer, type AddressInfo, type Server } from "node:net";
 import { tmpdir } from "node:os";
@@ -71,7 +71,7 @@ async function docker(script: Script): Promise<void> {
       ? `'${args}') cat <<'END'\n${answer}\nEND\n;;`
       : `'${args}') echo '${answer.output ?? ""}'; cat >&2 <<'END'\n${answer.error}\nEND\nexit 1 ;;`,
   );
-  const text = `#!/bin/sh\ncase "$*" in\n${cases.join("\n")}\n*) echo "unplanned: docker $*" >&2; exit 1 ;;\nesac\n`;
+  const text = `#!/bin/sh\necho "$*" >>"${bin}/calls"\ncase "$*" in\n${cases.join("\n")}\n*) echo "unplanned: docker $*" >&2; exit 1 ;;\nesac\n`;
   await writeFile(join(bin, "docker"), text);
   await chmod(join(bin, "docker"), 0o755);
   process.env["PATH"] = `${bin}:${environment.PATH ?? ""}`;
@@ -129,6 +129,25 @@ async function faultOf(change: Partial<Claim>): Promise<string> {
   expect(error).toBeInstanceOf(pulumi.RunError);
   return (error as Error).message;
 }
+
+/** The `docker image prune` calls so far. */
+function prunes(): string[] {
+  return readFileSync(join(bin, "calls"), "utf8")
+    .split("\n")
+    .filter((call) => call.startsWith("image prune"));
+}
+
+test("images of the stack's that lost their name are removed once nothing stands in its way", async () => {
+  await docker(networks(network("bridge", ["10.9.0.0/16"], null)));
+  await faultOf({});
+  expect(prunes()).toEqual([]);
+
+  await docker(IDLE);
+  await preflight(claim);
+  expect(prunes()).toEqual([
+    "image prune -f --filter label=consul-docker.project=shop --filter label=consul-docker.stack=test",
+  ]);
+});
 
 test("an idle engine can take the stack", async () => {
   await docker({ ...IDLE, "image inspect -f ok node:24-slim": "ok" });

@@ -6,7 +6,7 @@ import { ConsulApi } from "../../scripts/consul-api";
 import { isHealthy, readDatacenter } from "../../scripts/datacenter";
 import { versionOf } from "../../versions";
 import { docker, dockerLines, expectSuccess, run, signal } from "./command";
-import { checks } from "./consul";
+import { checks, passingDuring } from "./consul";
 import { eventually } from "./eventually";
 import { products } from "./gateway";
 import { type LoadReport, underLoad } from "./load";
@@ -62,6 +62,10 @@ async function up(): Promise<string> {
   return update.output;
 }
 
+function expectSome(passing: readonly number[]): void {
+  expect(passing).toEqual([1, 2]);
+}
+
 /** Waits until everything is as it should be. */
 async function calm(): Promise<void> {
   await eventually(async () => {
@@ -106,6 +110,17 @@ async function keepLogs(name: string): Promise<string[]> {
 
 describe("no call fails", () => {
   it("while nothing happens", () => expectNoFailure("nothing", () => Promise.resolve()));
+
+  // Before anything has refreshed the state, which says of every check that it was critical.
+  it("when registrations change, and some instance of each service always passes", () =>
+    expectNoFailure("registrations changed", async () => {
+      const services = SETTINGS.services.map((service) => ({ ...service, meta: { changed: "yes" } }));
+      await stack.configure({ ...SETTINGS, services });
+      const passing = passingDuring(consul, "catalog", () =>
+        passingDuring(consul, "pricing", up).then(expectSome),
+      );
+      expectSome(await passing);
+    }));
 
   it("when an instance is killed", () =>
     expectNoFailure("instance killed", async () => {

@@ -1,9 +1,8 @@
 import { randomUUID } from "node:crypto";
-import { setTimeout as sleep } from "node:timers/promises";
 import { ConsulApi } from "../../scripts/consul-api";
 import { addManagementToken } from "../../scripts/rotations";
 import { docker, dockerLines, expectSuccess } from "./command";
-import { checks } from "./consul";
+import { checks, passingDuring } from "./consul";
 import { eventually } from "./eventually";
 import { TEST_STACK, TestStack, type Outputs } from "./test-stack";
 
@@ -68,22 +67,16 @@ it("whoever has a CLI of their own is told what to unset", async () => {
 it("the registrations of a service change one after the other", async () => {
   // Pulumi's state still says of both checks what they were before their first run.
   await stack.configure({ ...SETTINGS, services: [{ ...PRICING, tags: ["rpc", "fast"], meta: { a: "b" } }] });
-  const passing: number[] = [];
-  const done = new AbortController();
-  const watch = (async () => {
-    while (!done.signal.aborted) {
-      passing.push((await consul.get<unknown[]>("health/service/pricing?passing&consistent")).length);
-      await sleep(50);
-    }
-  })();
-  const update = await stack.up();
-  done.abort();
-  await watch;
-  expectSuccess(update);
+  let output = "";
+  const passing = await passingDuring(consul, "pricing", async () => {
+    const update = await stack.up();
+    expectSuccess(update);
+    ({ output } = update);
+  });
 
-  expect(update.output).toMatch(/consul:index:Service pricing-2 updated/);
+  expect(output).toMatch(/consul:index:Service pricing-2 updated/);
   // Each was away for a time, and so this would see it if both were.
-  expect([...new Set(passing)].sort()).toEqual([1, 2]);
+  expect(passing).toEqual([1, 2]);
 });
 
 it("a second update asks and waits for nobody", async () => {

@@ -54,7 +54,7 @@ interface Inventory {
 const FOREIGN_CONSUL = [
   ...["CONSUL_CACERT", "CONSUL_CAPATH", "CONSUL_CLIENT_CERT", "CONSUL_CLIENT_KEY", "CONSUL_TLS_SERVER_NAME"],
   ...["CONSUL_CA_FILE", "CONSUL_CERT_FILE", "CONSUL_KEY_FILE", "CONSUL_HTTP_SSL_VERIFY"],
-  ...["CONSUL_HTTP_AUTH", "CONSUL_HTTP_TOKEN_FILE", "CONSUL_NAMESPACE", "CONSUL_PARTITION"],
+  ...["CONSUL_HTTP_AUTH", "CONSUL_NAMESPACE", "CONSUL_PARTITION"],
 ];
 
 /** What the docker plugin takes from the shell in the same way. Where there is one engine, that is how it is told of it. */

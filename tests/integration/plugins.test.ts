@@ -60,7 +60,7 @@ it("whoever has a CLI of their own is told what to unset", async () => {
 
   expect(code).not.toBe(0);
   expect(output).toContain(
-    "unset CONSUL_CACERT CONSUL_CLIENT_CERT CONSUL_CLIENT_KEY CONSUL_HTTP_TOKEN_FILE CONSUL_NAMESPACE CONSUL_PARTITION, or use the npm commands",
+    "unset CONSUL_CACERT CONSUL_CLIENT_CERT CONSUL_CLIENT_KEY CONSUL_NAMESPACE CONSUL_PARTITION, or use the npm commands",
   );
 });
 

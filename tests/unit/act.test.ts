@@ -20,7 +20,9 @@ beforeEach(() => {
   for (const name of ["bin", "project/scripts", "project/.github/actions/prepare", "sources/we/tool"])
     mkdirSync(join(folder, name), { recursive: true });
   cpSync("scripts/act", join(folder, "project/scripts/act"));
-  writeFileSync(join(folder, "project/.github/actions/prepare/action.yml"), "node-version: 24\n");
+  // The project's own, which says the Node.js, without the actions that it uses.
+  const action = readFileSync(".github/actions/prepare/action.yml", "utf8").replace(/uses:.*/g, "");
+  writeFileSync(join(folder, "project/.github/actions/prepare/action.yml"), action);
   // An npm that installs what it is asked for.
   program(
     "npm",

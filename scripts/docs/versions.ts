@@ -32,7 +32,7 @@ export const places: readonly Place[] = [
   { file: "package.json", spots: /(?<="@pulumi\/docker": ")[\d.]+/g, name: "docker_plugin_version" },
   { file: "package.json", spots: /(?<="@pulumi\/consul": ")[\d.]+/g, name: "consul_plugin_version" },
   {
-    file: "toolchain/go/pulumi/go.mod",
+    file: "toolchain/go/pulumi-cli/go.mod",
     spots: /(?<=pulumi\/(?:sdk|pkg)\/v3 v)[\d.]+/g,
     name: "pulumi_version",
   },

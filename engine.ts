@@ -23,20 +23,14 @@ export type Endpoint = Pick<Engine, "name" | "endpoint" | "certPath">;
 
 /** A container as the engine describes it, as far as it is read here. */
 export interface Container {
+  readonly Id: string;
   readonly Name: string;
   readonly Config: {
     readonly Hostname: string;
     readonly Labels: Readonly<Record<string, string>>;
     readonly Env: readonly string[];
   };
-  readonly State: {
-    readonly Running: boolean;
-    /** Its last health checks, the oldest first. */
-    readonly Health?: {
-      readonly Log:
-        readonly { readonly Start: string; readonly ExitCode: number; readonly Output: string }[] | null;
-    };
-  };
+  readonly State: { readonly Running: boolean };
   readonly HostConfig: {
     readonly PortBindings: Readonly<
       Record<string, readonly { HostIp: string; HostPort: string }[] | null>
@@ -72,6 +66,28 @@ function inspect(kind: string, ids: readonly string[], engine: Endpoint): Promis
 export async function docker(args: readonly string[], engine: Endpoint = {}): Promise<string> {
   const options = { maxBuffer: 64 * 1024 * 1024 };
   return (await promisify(execFile)("docker", [...endpointOptions(engine), ...args], options)).stdout;
+}
+
+/** How a command ended. */
+export interface Ended {
+  /** Whether it succeeded. */
+  readonly success: boolean;
+  /** What it wrote to standard output. */
+  readonly output: string;
+}
+
+// As long as a health check may take.
+const EXEC_TIMEOUT_MS = 30_000;
+
+/** Runs a command in a container that runs. */
+export async function execute(engine: Endpoint, id: string, command: readonly string[]): Promise<Ended> {
+  const args = [...endpointOptions(engine), "exec", id, ...command];
+  try {
+    const { stdout } = await promisify(execFile)("docker", args, { timeout: EXEC_TIMEOUT_MS });
+    return { success: true, output: stdout };
+  } catch (error) {
+    return { success: false, output: (error as { stdout?: string }).stdout ?? "" };
+  }
 }
 
 /** The options by which the docker command talks to an engine. */

@@ -1,8 +1,9 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import * as pulumi from "@pulumi/pulumi";
 import { hasRole, labelFilters, type InTurn, type Owner } from "./components/container";
-import { FINGERPRINT_LABEL } from "./components/server";
-import { inspectAll, type Container, type Engine } from "./engine";
+import { healthTest } from "./components/agent";
+import { FINGERPRINT_LABEL, serverHealth } from "./components/server";
+import { execute, inspectAll, type Container, type Engine } from "./engine";
 import { fault } from "./fault";
 
 /** How a rolling change proceeds. */
@@ -15,12 +16,10 @@ export interface Roll {
   readonly mayReplace: (server: string, fingerprint: string) => Promise<void>;
 }
 
-/** What a server's last health check said. */
+/** What a server's health check says now. The engine's own last one may have been before the last replacement. */
 interface ServerHealth {
   readonly name: string;
   readonly fingerprint: string | undefined;
-  /** When the check began, in milliseconds since 1970; 0 where there was none. */
-  readonly checkedAt: number;
   readonly healthy: boolean;
   readonly leads: boolean;
   /** Whether autopilot finds every voter in order, too. */
@@ -37,7 +36,7 @@ const SETTLED_MS = 20_000;
 export async function planRoll(owner: Owner, engines: readonly Engine[]): Promise<Roll> {
   const containers = pulumi.runtime.isDryRun() ? [] : await containersOf(owner, engines);
   const existing = new Set(containers.map(({ Config }) => Config.Hostname));
-  const servers = containers.filter(isServer).map(healthOf);
+  const servers = await healthOfServers(containers);
   const rank = ({ healthy, leads }: ServerHealth) => (healthy ? (leads ? 2 : 1) : 0);
   return {
     inTurn: (name, before) => (existing.has(name) ? [...before] : []),
@@ -60,12 +59,11 @@ async function mayReplace(owner: Owner, engines: readonly Engine[], name: string
   const since = Date.now();
   let worked = false;
   for (;;) {
-    const servers = await serversOf(owner, engines);
+    const servers = await healthOfServers(await containersOf(owner, engines));
     const sick = servers.filter(({ healthy }) => !healthy);
     worked ||= sick.length * 2 < servers.length && sick.every((server) => server.name !== name);
     const others = servers.filter((server) => server.name !== name);
-    // An older check may be of a time before the last replacement.
-    if (others.every(({ allHealthy, checkedAt }) => allHealthy && checkedAt >= since)) return;
+    if (others.every(({ allHealthy }) => allHealthy)) return;
     const waited = Date.now() - since;
     if (!worked && waited > SETTLED_MS) return;
     if (waited > PATIENCE_MS) throw refusal(name, sick);
@@ -85,32 +83,33 @@ function refusal(name: string, sick: readonly ServerHealth[]): pulumi.RunError {
   );
 }
 
-async function serversOf(owner: Owner, engines: readonly Engine[]): Promise<ServerHealth[]> {
-  return (await containersOf(owner, engines)).filter(isServer).map(healthOf);
-}
+/** A container, and the engine that it is on. */
+type PlacedContainer = Container & { readonly engine: Engine };
 
-async function containersOf(owner: Owner, engines: readonly Engine[]): Promise<Container[]> {
+async function containersOf(owner: Owner, engines: readonly Engine[]): Promise<PlacedContainer[]> {
   const list = ["ps", "-a", "-q", ...labelFilters(owner)];
-  return (
-    await Promise.all(engines.map((engine) => inspectAll<Container>(engine, "container", list)))
-  ).flat();
+  const found = engines.map(async (engine) =>
+    (await inspectAll<Container>(engine, "container", list)).map((container) => ({ ...container, engine })),
+  );
+  return (await Promise.all(found)).flat();
 }
 
-function isServer({ Config }: Container): boolean {
-  return hasRole(Config.Labels, "server");
+function healthOfServers(containers: readonly PlacedContainer[]): Promise<ServerHealth[]> {
+  return Promise.all(containers.filter(({ Config }) => hasRole(Config.Labels, "server")).map(healthOf));
 }
 
-function healthOf({ Config, State }: Container): ServerHealth {
-  const last = State.Running ? State.Health?.Log?.at(-1) : undefined;
-  const output = last?.Output.trim() ?? "";
-  const healthy = last?.ExitCode === 0;
+async function healthOf({ Id, Config, State, engine }: PlacedContainer): Promise<ServerHealth> {
+  const name = Config.Hostname;
+  const { success, output } = State.Running
+    ? await execute(engine, Id, healthTest(...serverHealth(name)))
+    : { success: false, output: "it does not run" };
+  const said = output.trim();
   return {
-    name: Config.Hostname,
+    name,
     fingerprint: Config.Labels[FINGERPRINT_LABEL],
-    checkedAt: last === undefined ? 0 : Date.parse(last.Start),
-    healthy,
-    leads: healthy && output.startsWith("leader,"),
-    allHealthy: healthy && output.endsWith(", all servers healthy"),
-    output: !State.Running ? "it does not run" : output === "" ? "it does not stay up" : output,
+    healthy: success,
+    leads: success && said.startsWith("leader,"),
+    allHealthy: success && said.endsWith(", all servers healthy"),
+    output: said === "" ? "it does not stay up, or does not answer" : said,
   };
 }

@@ -1,4 +1,6 @@
+import { readFile, writeFile } from "node:fs/promises";
 import { request } from "node:http";
+import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { labelFilters } from "../components/container";
 import { inspectAll } from "../engine";
@@ -13,7 +15,19 @@ const STACK = "bcha";
 // Certificates are signed, members join and raft settles after an update.
 const SETTLE_SECONDS = 30;
 const MIB = 2 ** 20;
-const SETTINGS = { datacenter: "bench", subnet: "10.100.3.0/24", httpPort: 19_563, dnsPort: 19_663 };
+const SETTINGS = {
+  datacenter: "bench",
+  subnet: "10.100.3.0/24",
+  httpPort: 19_563,
+  dnsPort: 19_663,
+  services: [
+    { name: "gateway", port: 8080, hostPort: 19_763, discovers: ["catalog"] },
+    { name: "catalog", port: 8080, instances: 2, discovers: ["pricing"] },
+    { name: "pricing", port: 8080, instances: 2 },
+  ],
+};
+/** The roles whose containers have a row each. */
+const ROLES = ["server", "client", "monitor", "service"];
 
 /** A container of the stack. */
 interface Agent {
@@ -37,23 +51,87 @@ interface Cost {
   readonly receivedBytesPerSecond: number;
 }
 
+/** What a whole machine does: with a stack at rest, all of it for the stack, engine included, beyond what it did before. */
+interface Work {
+  /** Cores that are not idle. */
+  readonly cores: number;
+  /** Processes and threads that start. */
+  readonly startsPerSecond: number;
+}
+
+/** A stack at rest. */
+interface Watched {
+  readonly clients: number;
+  readonly costs: readonly Cost[];
+  readonly work: Work;
+  /** The same containers, but for their health checks. */
+  readonly unchecked: Work;
+}
+
 /** What idle agents cost, in datacenters of several sizes. */
 export async function benchAgents(): Promise<Report> {
+  console.error(`watching the machine at rest for ${SECONDS} s: nothing else may run meanwhile`);
+  const { work: idle } = await during(() => sleep(SECONDS * 1000));
+  const watched: Watched[] = [];
+  for (const clients of SIZES) watched.push(await benchSize(clients));
+  return report(idle, watched);
+}
+
+async function benchSize(clients: number): Promise<Watched> {
   const program = await Program.copy(STACK);
-  const costs = new Map<number, readonly Cost[]>();
   try {
-    for (const clients of SIZES) {
-      console.error(`bringing up 3 servers and ${clients} clients, to watch them for ${SECONDS} s`);
-      await program.configure({ ...SETTINGS, clients });
-      await program.up();
-      await sleep(SETTLE_SECONDS * 1000);
-      costs.set(clients, await watch());
-    }
+    console.error(`bringing up 3 servers and ${clients} clients, to watch them for ${SECONDS} s`);
+    await program.configure({ ...SETTINGS, clients });
+    await program.up();
+    await sleep(SETTLE_SECONDS * 1000);
+    const { work, result: costs } = await during(watch);
+    console.error("replacing all by containers without health checks, to watch those");
+    await takeHealthChecksOut(program);
+    await program.up();
+    await sleep(SETTLE_SECONDS * 1000);
+    const { work: unchecked } = await during(() => sleep(SECONDS * 1000));
+    return { clients, costs, work, unchecked };
   } finally {
     await program.destroy().catch(() => undefined);
     await program.remove();
   }
-  return report(costs);
+}
+
+async function takeHealthChecksOut(program: Program): Promise<void> {
+  const file = join(program.folder, "components/container.ts");
+  const text = await readFile(file, "utf8");
+  const changed = text
+    .replace(/tests: \["CMD", .*\]/, 'tests: ["NONE"]')
+    .replace("wait: true", "wait: false");
+  await writeFile(file, changed);
+}
+
+/** What the machine did while this lasted. */
+async function during<T>(what: () => Promise<T>): Promise<{ work: Work; result: T }> {
+  const [since, before] = [performance.now(), await counted()];
+  const result = await what();
+  const after = await counted();
+  const seconds = (performance.now() - since) / 1000;
+  return {
+    result,
+    work: {
+      cores: (after.cpuSeconds - before.cpuSeconds) / seconds,
+      startsPerSecond: (after.starts - before.starts) / seconds,
+    },
+  };
+}
+
+/** What the kernel has counted since it started. */
+async function counted(): Promise<{ cpuSeconds: number; starts: number }> {
+  const text = await readFile("/proc/stat", "utf8");
+  const [user = 0, nice = 0, system = 0, , , irq = 0, softirq = 0] = (/^cpu +(.*)$/m.exec(text)?.[1] ?? "")
+    .split(" ")
+    .map(Number);
+  // In hundredths of a second on every architecture.
+  return {
+    cpuSeconds: (user + nice + system + irq + softirq) / 100,
+    starts: Number(/^processes (\d+)$/m.exec(text)?.[1]),
+  };
 }
 
 async function watch(): Promise<Cost[]> {
@@ -100,10 +178,10 @@ function stats(container: string): Promise<Stats> {
   });
 }
 
-async function report(costs: ReadonlyMap<number, readonly Cost[]>): Promise<Report> {
-  const rows = ["server", "client", "monitor"].flatMap((role) =>
-    [...costs].map(([clients, all]) => {
-      const own = all.filter((cost) => cost.role === role);
+async function report(idle: Work, watched: readonly Watched[]): Promise<Report> {
+  const rows = ROLES.flatMap((role) =>
+    watched.map(({ clients, costs }) => {
+      const own = costs.filter((cost) => cost.role === role);
       const of = (what: Exclude<keyof Cost, "role">) => {
         const values = own.map((cost) => cost[what]);
         return `${median(values).toFixed(1)} (${Math.min(...values).toFixed(1)} to ${Math.max(...values).toFixed(1)})`;
@@ -118,15 +196,40 @@ async function report(costs: ReadonlyMap<number, readonly Cost[]>): Promise<Repo
       ];
     }),
   );
+  const beyondIdle = ({ cores, startsPerSecond }: Work) => [
+    (cores - idle.cores).toFixed(3),
+    (startsPerSecond - idle.startsPerSecond).toFixed(1),
+  ];
   return {
     markdown: [
       "# Agents: what they cost while nobody asks for anything",
       "",
-      `\`npm run bench -- agents\` on ${await machine()}: encrypted and with access control, watched for ${SECONDS} s each. One container: median (lowest to highest). CPU includes the health check every two seconds.`,
+      `\`npm run bench -- agents\` on ${await machine()}: encrypted and with access control, with two monitors and five instances of services, watched for ${SECONDS} s each.`,
+      "",
+      "One container: median (lowest to highest). CPU includes the health check, but not what the engine does for it.",
       "",
       table(
         ["role", "clients", "CPU, ms a second", "memory, MiB", "sent, bytes/s", "received, bytes/s"],
         rows,
+      ),
+      "",
+      `The whole stack with the engine's part: what the machine does more than before (${idle.cores.toFixed(3)} cores, ${idle.startsPerSecond.toFixed(1)} starts a second). Starts are of processes and threads.`,
+      "",
+      table(
+        [
+          "servers",
+          "clients",
+          "cores busy",
+          "starts a second",
+          "without health checks: cores busy",
+          "starts a second",
+        ],
+        watched.map(({ clients, work, unchecked }) => [
+          "3",
+          String(clients),
+          ...beyondIdle(work),
+          ...beyondIdle(unchecked),
+        ]),
       ),
       "",
     ].join("\n"),

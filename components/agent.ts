@@ -38,8 +38,8 @@ export interface AgentSpec {
   readonly config: Readonly<Record<string, unknown>>;
   /** Name of the script in this folder that says whether the agent is healthy, and its arguments. */
   readonly health: readonly [script: string, ...args: string[]];
-  /** Command that the agent's own is handed to. @default the image's entry point */
-  readonly entryPoint?: readonly string[];
+  /** Name of the script in this folder that the agent's command is handed to, and its arguments. */
+  readonly run: readonly [script: string, ...args: string[]];
   /** Seconds between SIGTERM and SIGKILL. */
   readonly stopTimeoutSeconds: number;
   /** Whether it serves the API by HTTPS. @default false */
@@ -59,6 +59,7 @@ const CONFIG_FOLDER = "/consul/config";
 
 /** Arguments of an agent's container. */
 export function agentContainer(name: string, args: AgentArgs, spec: AgentSpec): docker.ContainerArgs {
+  const [runScript, ...runArgs] = spec.run;
   return {
     ...containerArgs({
       owner: args.owner,
@@ -69,7 +70,6 @@ export function agentContainer(name: string, args: AgentArgs, spec: AgentSpec): 
       memoryMb: args.memoryMb,
       user: CONSUL_USER,
       healthTest: healthTest(...spec.health),
-      healthIntervalSeconds: 0,
       readyTimeoutSeconds: args.readyTimeoutSeconds ?? 120,
       stopTimeoutSeconds: spec.stopTimeoutSeconds,
       scratch: { [CONFIG_FOLDER]: "size=1m,uid=100,gid=1000,mode=0700" },
@@ -78,7 +78,7 @@ export function agentContainer(name: string, args: AgentArgs, spec: AgentSpec): 
         [SECRETS_FOLDER]: { volumeName: args.secretsVolume, readOnly: true },
       },
     }),
-    ...(spec.entryPoint === undefined ? {} : { entrypoints: [...spec.entryPoint] }),
+    entrypoints: shell(["agent-api.sh", "agent-secrets.sh", runScript], ...runArgs),
     command: ["agent", `-config-dir=${SECRETS_FOLDER}`],
     envs: [
       // The entry point must not try to change owners: it has no right to, and no need.
@@ -103,7 +103,7 @@ export function memberFiles(nodeName: string, role: AgentSpec["role"], servers: 
       retry_join: peers,
       ...(role === "server" ? { bootstrap_expect: servers.length } : {}),
     }),
-    // For the health check; no file may be empty.
+    // For the health check, which reads one line; no file may be empty.
     ...(role === "server" ? { peers: `${peers.join(" ")}\n` } : {}),
   };
 }
@@ -144,7 +144,8 @@ function securityConfig({ role, https }: AgentSpec): Record<string, unknown> {
   };
 }
 
-function healthTest(script: string, ...args: readonly string[]): string[] {
+/** The command that says whether an agent is healthy. */
+export function healthTest(script: string, ...args: readonly string[]): string[] {
   return shell(["agent-api.sh", "agent-health.sh", script], ...args);
 }
 

@@ -63,6 +63,7 @@ export class Client extends pulumi.ComponentResource {
           role: "client",
           config: clientConfig(args),
           health: ["client-health.sh"],
+          run: ["client-run.sh"],
           stopTimeoutSeconds: 10,
           https: args.https,
           volumes: { [SOCKET_FOLDER]: { volumeName: volume.name, readOnly: false } },
@@ -92,7 +93,7 @@ function clientConfig({ https }: ClientArgs): Record<string, unknown> {
   return {
     server: false,
     client_addr: "0.0.0.0",
-    // Where there is HTTPS, plain HTTP stays for the health check inside the container.
+    // Where there is HTTPS, plain HTTP stays for what runs in the container.
     addresses: { http: `${https ? "127.0.0.1" : "0.0.0.0"} unix://${SOCKET}` },
     // A client holds nothing: it leaves when it stops, so that no failed member stays behind.
     leave_on_terminate: true,

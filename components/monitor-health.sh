@@ -1,5 +1,5 @@
 # Healthy means: the monitor's own entry passes, since its heartbeat arrives in Consul.
 #   monitor-health.sh ID
 secrets=/run/consul
-agent=local:/run/agent/http.sock
+api_at=local:/run/agent/http.sock
 api GET "agent/health/service/id/$1?format=text" token | head -n 1 | grep -q ' 200 '

@@ -6,7 +6,7 @@ id=$1
 node=$2
 shift 2
 secrets=/run/consul
-agent=local:/run/agent/http.sock
+api_at=local:/run/agent/http.sock
 lock=consul-esm/leader
 
 # value NAME: what the JSON on standard input has under the name.
@@ -52,7 +52,7 @@ follow() {
   exec 3<>/tmp/question
   while :; do
     request GET "kv/consul-esm/agents/$id?index=$index&wait=10m" token >&3
-    answer=$(nc $agent <&3)
+    answer=$(nc $api_at <&3)
     index=$(printf '%s' "$answer" | sed -n 's/^X-Consul-Index: \([0-9]*\).*/\1/p')
     if [ -z "$index" ]; then
       index=0

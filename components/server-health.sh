@@ -3,15 +3,15 @@
 # joined, as long as one is still to come. A server that lost its data is therefore not healthy before the cluster has
 # taken it in again.
 # A healthy server says whether it leads, and what autopilot finds of all: a rolling change waits for that.
-#   server-health.sh NODE ADDRESS
+#   server-health.sh NODE
 node=$1
-address=$2
 
 if [ "$leader" = '""' ]; then
-  [ "$(api GET status/peers none | tail -n 1)" = '[]' ] || { echo 'no leader'; exit 1; }
+  [ "$(body "$(api GET status/peers none)")" = '[]' ] || { echo 'no leader'; exit 1; }
   members=$(api GET agent/members recovery-token)
+  read -r peers <"$secrets/peers"
   missing=
-  for peer in $(cat "$secrets/peers"); do
+  for peer in $peers; do
     case $members in *"\"Name\":\"$peer\""*) continue ;; esac
     if nslookup "$peer" >/dev/null 2>&1; then
       echo "$peer runs, but this server has not joined it yet"
@@ -25,17 +25,14 @@ if [ "$leader" = '""' ]; then
 fi
 
 state=$(api GET operator/autopilot/state management-token)
-case $state in
-  *' 403 '*)
-    # Consul lets the management token be set once, before it has any other.
-    consul acl bootstrap "$secrets/management-token" >/dev/null 2>&1
-    echo 'access control begins'
-    exit 1
-    ;;
+case $state in *' 403 '*) echo 'access control has not begun'; exit 1 ;; esac
+case $state in *"\"Name\":\"$node\""*) own=${state##*"\"Name\":\"$node\""} ;; *) own= ;; esac
+# Up to the end of the metadata, which come after all that is looked for.
+own=${own%%\}*}
+case $own in
+  *'"Healthy":true'*) ;;
+  *) echo 'autopilot does not call this server a healthy voter'; exit 1 ;;
 esac
-state=$(echo "$state" | tr -d ' \n' | tr '{}' '\n\n')
-echo "$state" | grep "\"Name\":\"$node\"" | grep -q '"Healthy":true' ||
-  { echo 'autopilot does not call this server a healthy voter'; exit 1; }
-[ "$leader" = "\"$address:8300\"" ] && role=leader || role=follower
-echo "$state" | grep -q '^"Healthy":true' && all='all servers healthy' || all='not all servers healthy'
+case $own in *"\"Address\":$leader"*) role=leader ;; *) role=follower ;; esac
+case $state in *'{"Healthy":true'*) all='all servers healthy' ;; *) all='not all servers healthy' ;; esac
 echo "$role, $all"

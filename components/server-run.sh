@@ -35,18 +35,37 @@ drain() {
   sleep 1
 }
 
-# A server that lost its data comes back as another node. The catalog keeps the name for the one before, unless that one
-# is known to have failed, and it never will be where the new one was there sooner: then nothing is registered of it.
-claim_name() {
-  while sleep 2; do
-    own=$(cat /consul/data/node-id 2>/dev/null)
-    [ -n "$own" ] || continue
-    registered=$(api GET "catalog/node/$node?stale" management-token 2>/dev/null | tr -d ' \n' |
-      sed -n 's/.*"Node":{"ID":"\([^"]*\)".*/\1/p')
-    [ "$own" != "$registered" ] || return 0
-    [ -n "$registered" ] || continue
-    echo "the name $node was that of the node $registered"
-    api PUT catalog/deregister management-token "{\"Node\":\"$node\"}" >/dev/null
+# Whether the management token is good. Consul lets it be set once, before it has any other, by whoever comes first.
+access_control_has_begun() {
+  [ -e "$secrets/management-token" ] || return 0
+  case $(api GET acl/token/self management-token 2>/dev/null) in
+    HTTP/1.?' 200 '*) return 0 ;;
+    HTTP/1.?' 403 '*) consul acl bootstrap "$secrets/management-token" >/dev/null 2>&1 ;;
+  esac
+  return 1
+}
+
+# Whether the catalog has this server under its name. A server that lost its data comes back as another node. The catalog
+# keeps the name for the one before, unless that one is known to have failed, and it never will be where the new one was
+# there sooner: then nothing is registered of it.
+name_is_claimed() {
+  own=$(cat /consul/data/node-id 2>/dev/null)
+  [ -n "$own" ] || return 1
+  registered=$(api GET "catalog/node/$node?stale" management-token 2>/dev/null | tr -d ' \n' |
+    sed -n 's/.*"Node":{"ID":"\([^"]*\)".*/\1/p')
+  [ "$own" != "$registered" ] || return 0
+  [ -n "$registered" ] || return 1
+  echo "the name $node was that of the node $registered"
+  api PUT catalog/deregister management-token "{\"Node\":\"$node\"}" >/dev/null
+  return 1
+}
+
+# What a server does once in its life, as soon as the others let it.
+settle_in() {
+  tries=0
+  until access_control_has_begun && name_is_claimed; do
+    tries=$((tries + 1))
+    nap $((tries < 60 ? 1 : 5))
   done
 }
 
@@ -69,12 +88,15 @@ trap 'kill -HUP "$agent"' HUP
 trap stop TERM INT
 docker-entrypoint.sh "$@" &
 agent=$!
-claim_name &
-claim=$!
+settle_in &
+beside=$!
+follow_secrets &
+beside="$beside $!"
 # A signal ends the wait, too.
 while kill -0 "$agent" 2>/dev/null; do
   wait "$agent"
   status=$?
 done
-kill "$claim" 2>/dev/null
+# Those that have ended are no longer there.
+kill $beside 2>/dev/null
 exit "$status"

@@ -1,7 +1,7 @@
 import { createHash } from "node:crypto";
 import * as docker from "@pulumi/docker";
 import * as pulumi from "@pulumi/pulumi";
-import { agentContainer, shell, type AgentArgs } from "./agent";
+import { agentContainer, type AgentArgs } from "./agent";
 import { containerOptions, labelList, physicalName } from "./container";
 import { hostLabel, onHost } from "./host";
 
@@ -27,7 +27,7 @@ const STOP_TIMEOUT_SECONDS = 30;
 
 const SERVER_CONFIG = {
   server: true,
-  // The API is for the health check alone: everybody else asks a client agent.
+  // The API is for what runs in the container: everybody else asks a client agent.
   client_addr: "127.0.0.1",
   ports: { dns: -1, grpc_tls: -1, serf_wan: -1 },
   // A stopped server is to come back, not to leave: all leave at once when their host stops.
@@ -38,6 +38,11 @@ const SERVER_CONFIG = {
   autopilot: { cleanup_dead_servers: true, min_quorum: 3 },
   ui_config: { enabled: false },
 };
+
+/** The script that says whether the server of this name is healthy, and its arguments. */
+export function serverHealth(name: string): [script: string, ...args: string[]] {
+  return ["server-health.sh", name];
+}
 
 /** A Consul server that keeps its data, its address and so its place among its peers when it is replaced. */
 export class Server extends pulumi.ComponentResource {
@@ -61,8 +66,8 @@ export class Server extends pulumi.ComponentResource {
     const container = agentContainer(name, args, {
       role: "server",
       config: SERVER_CONFIG,
-      health: ["server-health.sh", name, address],
-      entryPoint: shell(["agent-api.sh", "server-run.sh"], name, address),
+      health: serverHealth(name),
+      run: ["server-run.sh", name, address],
       stopTimeoutSeconds: STOP_TIMEOUT_SECONDS,
       volumes: { "/consul/data": { volumeName: this.volume.name, readOnly: false } },
     });

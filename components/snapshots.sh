@@ -20,9 +20,11 @@ newest_first() {
   ls "$folder" | grep '\.snap$' | sort -r
 }
 
-is_due() {
+# Seconds until the next one is due; none or less where it is.
+due_in() {
   newest=$(newest_first | head -n 1)
-  [ -z "$newest" ] || [ $(($(date +%s) - $(stat -c %Y "$folder/$newest"))) -ge "$interval" ]
+  [ -n "$newest" ] || { echo 0; return; }
+  echo $((interval - $(date +%s) + $(stat -c %Y "$folder/$newest")))
 }
 
 # By the first agent that answers.
@@ -47,6 +49,11 @@ take() {
 
 # In the background, since a shell hears signals only while it waits.
 while :; do
-  if is_due; then take "$@" & wait $!; fi
-  sleep 5 & wait $!
+  left=$(due_in)
+  if [ "$left" -le 0 ]; then
+    take "$@" & wait $!
+    left=$(due_in)
+  fi
+  # One that failed is tried again soon. A clock may be set, and a file be deleted.
+  sleep $((left < 5 ? 5 : left > 60 ? 60 : left)) & wait $!
 done

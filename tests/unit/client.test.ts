@@ -1,5 +1,14 @@
 import { Client, type ClientArgs } from "../../components/client";
-import { AGENT_TMPFS, agentEnvironment, agentHealth, HARDENED, labelsOf, onlyHost, owner } from "./fixtures";
+import {
+  AGENT_TMPFS,
+  agentEnvironment,
+  agentHealth,
+  HARDENED,
+  labelsOf,
+  onlyHost,
+  owner,
+  scripts,
+} from "./fixtures";
 import { create, mockPulumi, type Created } from "./mocks";
 
 const args: ClientArgs = {
@@ -39,6 +48,7 @@ test("is one hardened container without data that publishes nothing unless told 
     name: "shop-test-client-1",
     hostname: "client-1",
     image: "sha256:consul",
+    entrypoints: ["sh", "-c", scripts("agent-api.sh", "agent-secrets.sh", "client-run.sh"), "client-run.sh"],
     command: ["agent", "-config-dir=/consul/secrets"],
     user: "100:1000",
     tmpfs: AGENT_TMPFS,

@@ -62,12 +62,7 @@ export function healthcheck(...test: readonly string[]) {
 
 /** An agent's health check: what all agents have in common, then a script of its own. */
 export function agentHealth(script: string, ...args: readonly string[]) {
-  const test = ["sh", "-c", scripts("agent-api.sh", "agent-health.sh", script), script, ...args];
-  return {
-    ...healthcheck(),
-    tests: ["CMD", "sh", "-c", scripts("rest.sh"), "rest.sh", "0", ...test],
-    timeout: "30s",
-  };
+  return healthcheck("sh", "-c", scripts("agent-api.sh", "agent-health.sh", script), script, ...args);
 }
 
 /** Scripts of the components, one after the other. */

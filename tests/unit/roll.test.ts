@@ -1,10 +1,9 @@
-import type { Container } from "../../engine";
-import { inspectAll } from "../../engine";
+import { execute, inspectAll, type Container } from "../../engine";
 import { planRoll } from "../../roll";
-import { owner } from "./fixtures";
+import { agentHealth, owner } from "./fixtures";
 import { mockPulumi } from "./mocks";
 
-jest.mock("../../engine", () => ({ inspectAll: jest.fn() }));
+jest.mock("../../engine", () => ({ inspectAll: jest.fn(), execute: jest.fn() }));
 // Whoever waits finds the time over at once.
 jest.mock("node:timers/promises", () => ({
   setTimeout: (milliseconds: number) => {
@@ -14,52 +13,49 @@ jest.mock("node:timers/promises", () => ({
 }));
 
 interface State {
-  readonly code?: number;
+  readonly success?: boolean;
   readonly output?: string;
   readonly running?: boolean;
-  /** Milliseconds since the check began. */
-  readonly age?: number;
 }
 
 const role = (name: string) => name.replace(/-\d+$/, "");
-const container = (name: string, { code = 0, output, running = true, age = 0 }: State): Container => ({
+const container = (name: string, { running = true }: State): Container => ({
+  Id: `id-of-${name}`,
   Name: `/shop-test-${name}`,
   Config: {
     Hostname: name,
     Labels: { "consul-docker.fingerprint": "old", "consul-docker.role": role(name) },
     Env: [],
   },
-  State: {
-    Running: running,
-    Health: {
-      Log: [
-        { Start: new Date(0).toISOString(), ExitCode: 1, Output: "the one before\n" },
-        {
-          Start: new Date(Date.now() - age).toISOString(),
-          ExitCode: code,
-          Output: `${output ?? "follower, all servers healthy"}\n`,
-        },
-      ],
-    },
-  },
+  State: { Running: running },
   HostConfig: { PortBindings: null },
 });
 
-/** What the engine shows of the servers, the first time and from then on. */
+/** What the engine shows of the servers and what they say, the first time and from then on. */
 function servers(...times: readonly Readonly<Record<string, State>>[]): void {
-  jest.mocked(inspectAll).mockReset();
-  let time = 0;
-  jest.mocked(inspectAll).mockImplementation(() => {
-    const now = times[Math.min(time++, times.length - 1)] ?? {};
-    return Promise.resolve(Object.entries(now).map(([name, state]) => container(name, state)));
-  });
+  let next = 0;
+  let now: Readonly<Record<string, State>> = {};
+  jest
+    .mocked(inspectAll)
+    .mockReset()
+    .mockImplementation(() => {
+      now = times[Math.min(next++, times.length - 1)] ?? {};
+      return Promise.resolve(Object.entries(now).map(([name, state]) => container(name, state)));
+    });
+  jest
+    .mocked(execute)
+    .mockReset()
+    .mockImplementation((_, id) => {
+      const { success = true, output = "follower, all servers healthy" } =
+        now[id.replace("id-of-", "")] ?? {};
+      return Promise.resolve({ success, output: `${output}\n` });
+    });
 }
 
 const LEADER = { output: "leader, all servers healthy" };
-const SICK = { code: 1, output: "autopilot does not call this server a healthy voter" };
-const MISSING = { age: -60_000, output: "follower, not all servers healthy" };
-// A check that begins after whoever asks for one.
-const FRESH = { age: -60_000 };
+const SICK = { success: false, output: "autopilot does not call this server a healthy voter" };
+const MISSING = { output: "follower, not all servers healthy" };
+const WELL = {};
 
 const ENGINE = { address: "127.0.0.1" };
 
@@ -146,28 +142,31 @@ describe("a server may be replaced", () => {
     expect(asked()).toBe(1);
   });
 
-  test("when a check of every other one, begun since, found all healthy", async () => {
-    const old = { age: 60_000 };
+  test("when every other one, asked since, finds all healthy", async () => {
     servers(
-      { "server-1": {}, "server-2": {}, "server-3": {} },
-      { "server-1": {}, "server-2": old, "server-3": old },
-      { "server-1": {}, "server-2": old, "server-3": FRESH },
-      {
-        "server-1": {},
-        "server-2": FRESH,
-        "server-3": { ...FRESH, output: "leader, not all servers healthy" },
-      },
-      { "server-1": {}, "server-2": FRESH, "server-3": { ...FRESH, ...LEADER } },
+      { "server-1": {}, "server-2": {}, "server-3": LEADER },
+      { "server-1": {}, "server-2": MISSING, "server-3": LEADER },
+      { "server-1": {}, "server-2": {}, "server-3": { output: "leader, not all servers healthy" } },
+      { "server-1": {}, "server-2": {}, "server-3": LEADER },
     );
     const { mayReplace } = await planRoll(owner, [ENGINE]);
 
     await mayReplace("server-1", "new");
 
-    expect(asked()).toBe(5);
+    expect(asked()).toBe(4);
+  });
+
+  test("by what its health check says now, which the engine is not asked for", async () => {
+    servers({ "server-1": {}, "client-1": {}, "server-2": { running: false } });
+
+    await planRoll(owner, [ENGINE]);
+
+    const check = agentHealth("server-health.sh", "server-1").tests.slice(6);
+    expect(jest.mocked(execute).mock.calls).toEqual([[ENGINE, "id-of-server-1", check]]);
   });
 
   test("not while another one is sick, which is said after a minute", async () => {
-    servers({ "server-1": FRESH, "server-2": SICK, "server-3": FRESH });
+    servers({ "server-1": WELL, "server-2": SICK, "server-3": WELL });
     const { mayReplace } = await planRoll(owner, [ENGINE]);
 
     await expect(mayReplace("server-1", "new")).rejects.toThrow(
@@ -177,18 +176,18 @@ describe("a server may be replaced", () => {
   });
 
   test("not while another one does not run", async () => {
-    servers({ "server-1": FRESH, "server-2": { running: false }, "server-3": FRESH });
+    servers({ "server-1": WELL, "server-2": { running: false }, "server-3": WELL });
     const { mayReplace } = await planRoll(owner, [ENGINE]);
 
     await expect(mayReplace("server-1", "new")).rejects.toThrow("server-2 is not healthy (it does not run);");
   });
 
-  test("not while another one starts again and again, before a check of it can run", async () => {
-    servers({ "server-1": FRESH, "server-2": { code: 1, output: "" }, "server-3": FRESH });
+  test("not while another one says nothing", async () => {
+    servers({ "server-1": WELL, "server-2": { success: false, output: "" }, "server-3": WELL });
     const { mayReplace } = await planRoll(owner, [ENGINE]);
 
     await expect(mayReplace("server-1", "new")).rejects.toThrow(
-      "server-2 is not healthy (it does not stay up);",
+      "server-2 is not healthy (it does not stay up, or does not answer);",
     );
   });
 
@@ -203,7 +202,7 @@ describe("a server may be replaced", () => {
 
   test.each([
     ["it is the sick one", "server-2", { "server-1": MISSING, "server-2": SICK, "server-3": MISSING }],
-    ["the majority is lost", "server-1", { "server-1": FRESH, "server-2": SICK, "server-3": SICK }],
+    ["the majority is lost", "server-1", { "server-1": WELL, "server-2": SICK, "server-3": SICK }],
   ])("soon where %s all the time", async (_, name, state) => {
     servers(state);
     const { mayReplace } = await planRoll(owner, [ENGINE]);
@@ -218,9 +217,9 @@ describe("a server may be replaced", () => {
     servers(
       { "server-1": MISSING, "server-2": SICK, "server-3": MISSING },
       { "server-1": MISSING, "server-2": SICK, "server-3": SICK },
-      { "server-1": SICK, "server-2": SICK, "server-3": FRESH },
-      { "server-1": FRESH, "server-2": SICK, "server-3": FRESH },
-      { "server-1": FRESH, "server-2": SICK, "server-3": SICK },
+      { "server-1": SICK, "server-2": SICK, "server-3": WELL },
+      { "server-1": WELL, "server-2": SICK, "server-3": WELL },
+      { "server-1": WELL, "server-2": SICK, "server-3": SICK },
     );
     const { mayReplace } = await planRoll(owner, [ENGINE]);
 

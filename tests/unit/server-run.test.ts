@@ -30,13 +30,21 @@ const STAND_INS: Readonly<Record<string, string>> = {
     echo "$*" >"$folder/started"
     while kill -0 "$PPID" 2>/dev/null; do /bin/sleep 0.05; done`,
   consul: `
+    [ "$*" != "acl bootstrap $folder/secrets/management-token" ] ||
+      { echo bootstrap >>"$folder/events"; rm "$folder/void"; exit; }
     echo "consul $* $(cat "$CONSUL_HTTP_TOKEN_FILE")" >>"$folder/events"
     echo >>"$folder/transfers"
     [ "$(wc -l <"$folder/transfers")" -lt "$succeedsAt" ] || cp "$folder/next-leader" "$folder/leader"`,
   nc: `
+    [ "$*" = '-w 15 127.0.0.1 8500' ] || exit 1
     request=$(cat)
     path=$(printf '%s' "$request" | sed -n '1s|^\\([A-Z]*\\) /v1/\\([^ ]*\\) HTTP/1.0.$|\\1 \\2|p')
-    [ "$path" = 'GET status/leader' ] || echo "$path" >>"$folder/events"
+    case $path in
+      'GET status/leader') ;;
+      # Asked until it succeeds, however often that is.
+      'GET acl/token/self') [ ! -e "$folder/void" ] || { printf 'HTTP/1.1 403 Forbidden\\r\\n\\r\\nACL not found'; exit; } ;;
+      *) echo "$path" >>"$folder/events" ;;
+    esac
     printf '%s' "$request" | grep -q 'X-Consul-Token: manages' || [ "$path" = 'GET status/leader' ] || exit 1
     printf 'HTTP/1.0 200 OK\\r\\n\\r\\n'
     case $path in
@@ -70,13 +78,23 @@ interface Scene {
   readonly own?: string;
   /** The ID that the catalog has for the server's name. @default none */
   readonly registered?: string;
+  /** Whether Consul does not know the management token yet. @default false */
+  readonly begins?: boolean;
 }
 
 const nodeOf = (id: string) =>
   id === "" ? "Not Found" : JSON.stringify({ Node: { ID: id, Node: "server-2" }, Services: {} });
 
 /** Runs the script until it ends; resolves to what the agent got and was asked, in this order. */
-async function run({ leader, staying = "", succeedsAt = 1, signals, own = "", registered = "" }: Scene) {
+async function run({
+  leader,
+  staying = "",
+  succeedsAt = 1,
+  signals,
+  own = "",
+  registered = "",
+  begins,
+}: Scene) {
   const write = (name: string, content: string, mode = 0o644) =>
     writeFile(join(folder, name), content, { mode });
   await Promise.all([
@@ -88,13 +106,18 @@ async function run({ leader, staying = "", succeedsAt = 1, signals, own = "", re
     write("node-id", own),
     write("registered", nodeOf(registered)),
     write("registers", nodeOf(own)),
+    ...(begins === true ? [write("void", "")] : []),
     ...Object.entries(STAND_INS).map(([name, body]) => write(name, `#!/bin/bash\n${body}\n`, 0o755)),
   ]);
-  const program = scripts("agent-api.sh", "server-run.sh")
+  const program = scripts("agent-api.sh", "agent-secrets.sh", "server-run.sh")
     .replace("secrets=/consul/secrets", `secrets=${folder}/secrets`)
+    .replace("never=/tmp/never", `never=${folder}/never`)
+    .replace("known=/tmp/secrets-known", `known=${folder}/secrets-known`)
+    // Another test has that.
+    .replace("follow_secrets &", ": &")
     .replace("/consul/config/drain.json", `${folder}/drain.json`)
     .replace("/consul/data/node-id", `${folder}/node-id`)
-    .replaceAll(/sleep [\d.]+/g, "sleep 0.05");
+    .replaceAll(/(sleep|nap) (?:[\d.]+|\$\(\(.*\)\))/g, "$1 0.05");
   const running = spawn("sh", ["-c", program, "server-run.sh", "server-2", "10.9.0.12", "agent", "-x"], {
     env: { PATH: `${folder}:${process.env["PATH"] ?? ""}`, folder, succeedsAt: `${succeedsAt}` },
     stdio: ["ignore", "pipe", "inherit"],
@@ -223,6 +246,18 @@ describe("a server", () => {
 
     expect(events).toEqual([LOOK, "TERM"]);
     expect(output).toBe("");
+  });
+
+  test("begins access control where it has not begun, once", async () => {
+    const { events } = await run({
+      leader: OTHER,
+      own: "new-id",
+      registered: "new-id",
+      begins: true,
+      signals: ["SIGTERM"],
+    });
+
+    expect(events.slice(0, 3)).toEqual(["bootstrap", LOOK, ASKED]);
   });
 
   test("that nobody knows yet waits until it is registered", async () => {

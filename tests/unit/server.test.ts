@@ -65,7 +65,7 @@ test("is one hardened container with a fixed address that publishes nothing", ()
     entrypoints: [
       "sh",
       "-c",
-      scripts("agent-api.sh", "server-run.sh"),
+      scripts("agent-api.sh", "agent-secrets.sh", "server-run.sh"),
       "server-run.sh",
       "server-2",
       "10.9.0.12",
@@ -80,7 +80,7 @@ test("is one hardened container with a fixed address that publishes nothing", ()
       { volumeName: "shop-test-server-2-data", containerPath: "/consul/data", readOnly: false },
       { volumeName: "files-of-server", containerPath: "/consul/secrets", readOnly: true },
     ],
-    healthcheck: agentHealth("server-health.sh", "server-2", "10.9.0.12"),
+    healthcheck: agentHealth("server-health.sh", "server-2"),
     waitTimeout: 120,
     stopTimeout: 30,
     destroyGraceSeconds: 30,

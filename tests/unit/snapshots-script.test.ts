@@ -40,7 +40,7 @@ async function start(...urls: readonly string[]): Promise<number | null> {
   const text = await readFile("components/snapshots.sh", "utf8");
   const program = text
     .replace("\nfolder=/consul/data\n", `\nfolder=${folder}/data\n`)
-    .replaceAll("sleep 5 ", "sleep 0.2 ");
+    .replace(/sleep \$\(\((.*)\)\)/, 'sleep 0.2; echo "$(($1))" >>"$there/slept"');
   const child = spawn("sh", ["-c", program, "snapshots.sh", "dc7", "60", "2", "the/key", ...urls], {
     env: { PATH: `${folder}:${process.env["PATH"] ?? ""}`, there: folder },
     stdio: "ignore",
@@ -119,6 +119,22 @@ test("takes none while the newest one is young, and one as soon as it is not", a
 
   await age(name, 60);
   await until(async () => (await kept()).length === 2);
+});
+
+test("sleeps until the next one is due, but a minute at most, and only a moment after one that failed", async () => {
+  const name = "dc7-20260101T000000Z.snap";
+  const slept = async () =>
+    (await readFile(join(folder, "slept"), "utf8").catch(() => "")).split("\n").filter(Boolean).map(Number);
+  await writeFile(join(folder, "data", name), "");
+  await writeFile(join(folder, "corrupt"), "");
+  void start("http://a");
+
+  await age(name, -100);
+  await until(async () => (await slept()).at(-1) === 60);
+  await age(name, 30);
+  await until(async () => [29, 30].includes((await slept()).at(-1) ?? 0));
+  await age(name, 90);
+  await until(async () => (await slept()).at(-1) === 5);
 });
 
 test("asks another agent where one is lost", async () => {

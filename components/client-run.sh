@@ -1,0 +1,4 @@
+# Runs a client agent.
+#   client-run.sh COMMAND...
+follow_secrets &
+exec docker-entrypoint.sh "$@"

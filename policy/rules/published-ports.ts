@@ -61,6 +61,9 @@ function configurationOf(props: Resource["props"]): Readonly<Record<string, unkn
 function isHttpsAlone(config: Readonly<Record<string, unknown>>): boolean {
   const ports = table(config["ports"]);
   const https = ports["https"];
-  const isPlainInside = isLoopback(text(table(config["addresses"])["http"]) ?? "") || ports["http"] === -1;
+  // Several, with a space between them; a socket is no port.
+  const plain = (text(table(config["addresses"])["http"]) ?? "0.0.0.0").split(" ");
+  const isPlainInside =
+    plain.every((address) => isLoopback(address) || address.startsWith("unix://")) || ports["http"] === -1;
   return typeof https === "number" && https > 0 && isPlainInside;
 }

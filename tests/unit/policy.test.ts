@@ -397,6 +397,21 @@ describe("published-ports", () => {
     ]);
   });
 
+  test("takes a socket beside loopback for no plain HTTP, and one beside all addresses for what it is", () => {
+    const withSocket = (address: string) => {
+      const addresses = { http: `${address} unix:///run/agent/http.sock` };
+      return [
+        agent("server", ACL),
+        agent("client", { ...ACL, ...HTTPS, addresses }, LOOPBACK),
+        web("0.0.0.0"),
+      ];
+    };
+    expect(publishedPorts.faults(withSocket("127.0.0.1"))).toEqual([]);
+    expect(publishedPorts.faults(withSocket("0.0.0.0"))).toEqual([
+      fault(8080, "its API is plain HTTP", "0.0.0.0"),
+    ]);
+  });
+
   test("lets every address pass in a secure datacenter", () => {
     expect(publishedPorts.faults([...secure, web("0.0.0.0")])).toEqual([]);
   });

@@ -1,7 +1,7 @@
 # Runs a consul-esm, of which several divide the catalog's external nodes among themselves, and sees to it that no check
 # stands still for longer than it must, whatever ends the one that runs it.
 #   monitor-run.sh ID NODE OPTION...
-# ID is the monitor's entry in Consul. NODE is the node of the agent that it works through; empty where it is not alone.
+# ID is the monitor's entry in Consul. NODE is the node of the agent that it works through; `-` where it is not alone.
 id=$1
 node=$2
 shift 2
@@ -18,7 +18,7 @@ value() {
 # entry is there, and the others wait for its lock as long as the session lasts. That session is known by its node.
 forget() {
   api PUT "agent/service/deregister/$id" token >/dev/null
-  [ -n "$node" ] || return
+  [ "$node" != - ] || return
   session=$(api GET "kv/$lock" token | value Session)
   [ -n "$session" ] && [ "$(api GET "session/info/$session" token | value Node)" = "$node" ] || return
   # Released, not destroyed with its session: that would keep the lock from everyone for 15 s. The flags are those by which

@@ -97,7 +97,8 @@ export class Monitor extends pulumi.ComponentResource {
 
 /** Name of the agent's node where the sessions on that are the monitor's alone: of two agents, each has one monitor. */
 function soleNode({ name }: LocalAgent, { localAgents }: Datacenter): string {
-  return localAgents.length > 1 ? name : "";
+  // The provider takes no empty argument.
+  return localAgents.length > 1 ? name : "-";
 }
 
 function config(name: string, { logLevel, passingThreshold, criticalThreshold }: MonitorArgs): string {

@@ -124,7 +124,7 @@ test("leaves the lock alone that nobody has, or that may be another's", async ()
   expect(await events()).toEqual([DEREGISTER, RUN()]);
   if (child?.pid !== undefined) killGroup(child.pid);
 
-  await start({ node: "", session: "s1" });
+  await start({ node: "-", session: "s1" });
   expect(await events()).toEqual([DEREGISTER, RUN()]);
 });
 

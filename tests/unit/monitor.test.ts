@@ -127,7 +127,7 @@ test("claims no session on an agent that it shares with another monitor", async 
   const shared = await create(() => new Monitor("monitor-6", { ...args(2), datacenter: alone }));
 
   expect(shared.get("docker.Container monitor-6").inputs).toMatchObject({
-    command: command("consul-esm:monitor-6", ""),
+    command: command("consul-esm:monitor-6", "-"),
     volumes: [socketOf("client-1")],
   });
 });

@@ -6,8 +6,13 @@ import { found, type Finding } from "./finding";
  * mended version may not be there to be had yet, and whoever waits for healthy must not wait for a release.
  */
 export function examineAdvisories(images: readonly string[]): Finding {
-  const parts = [...new Set(images)].flatMap((image) => partOf(image) ?? []);
+  // The state has them in the order in which they happened to be there.
+  const parts = [...new Set(images)].flatMap((image) => partOf(image) ?? []).sort(byName);
   return found("advisories", parts.map(({ part, tag }) => described(part, tag)).join("; "));
+}
+
+function byName(a: { readonly part: Part }, b: { readonly part: Part }): number {
+  return a.part.localeCompare(b.part, "en");
 }
 
 function described(part: Part, tag: string): string {

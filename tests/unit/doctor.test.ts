@@ -146,7 +146,7 @@ describe("advisories", () => {
   };
 
   test("are named with the version that mends them, and are no problem", () => {
-    expect(seen("hashicorp/consul:1.22.7", "hashicorp/consul-esm:0.9.1", "node:24-slim")).toBe(
+    expect(seen("hashicorp/consul-esm:0.9.1", "node:24-slim", "hashicorp/consul:1.22.7")).toBe(
       "consul 1.22.7 8 known, mended in 2.0.3 CVE-2026-19113, CVE-2026-19016, CVE-2026-19014, CVE-2026-19012, in 2.0.4 CVE-2026-87106, CVE-2026-87090, in 2.1.0 CVE-2026-115804, CVE-2026-105626; consul-esm 0.9.1 none known",
     );
   });

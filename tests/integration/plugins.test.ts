@@ -126,6 +126,13 @@ describe("where Consul does not know the stack's token", () => {
       ...["exec", server, "sh", "-c"],
       'consul acl bootstrap 2>&1 | sed -n "s/.*reset index: \\([0-9]*\\).*/\\1/p" >/consul/data/acl-bootstrap-reset',
     );
+    await docker(
+      "exec",
+      server,
+      "sh",
+      "-c",
+      "consul acl bootstrap /consul/secrets/management-token >/dev/null",
+    );
     await eventually(() => consul.get("acl/token/self"));
     expectSuccess(await stack.import(state));
 

@@ -266,6 +266,8 @@ describe("with a stack", () => {
     const commit = await proposal({ servers: 2 });
     const { code, jobs } = await outcome({ ...pullRequest("preview", commit), ...writing() });
     expect({ code, jobs }).toEqual({ code: 1, jobs: { preview: "failed" } });
-    expect(runner.github.comments.at(-1)?.body).toMatch(/### Why it failed\n\n- .*servers/);
+    expect(runner.github.comments.at(-1)?.body).toContain(
+      "### Why it failed\n\n- error: the stack file has a fault:\n-   consul-docker:servers must be 1, 3 or 5, got 2",
+    );
   });
 });

@@ -62,10 +62,10 @@ export = async () => {
         });
 
   const monitors: Monitor[] = [];
-  const monitorNames = [1, 2].map((number) => `monitor-${number}`);
-  for (const [index, host] of platform.place(monitorNames.length).entries()) {
-    const number = index + 1;
-    const name = monitorNames[index] ?? "";
+  const watches = platform
+    .place(2)
+    .map((host, index) => ({ name: `monitor-${index + 1}`, number: index + 1, host }));
+  for (const { name, number, host } of watches) {
     monitors.push(
       new Monitor(
         name,
@@ -134,7 +134,7 @@ export = async () => {
     snapshots: settings.snapshots,
     hosts: settings.hosts.length === 0 ? undefined : settings.hosts,
     members: datacenter.members,
-    monitors: monitorNames,
+    monitors: watches.map(({ name }) => name),
     services: Object.fromEntries(services.map((service) => [service.name, service.instances])),
   });
 };

@@ -1,3 +1,5 @@
+import { MONITOR_SERVICE } from "./monitor-entry";
+
 /** A service, and what it looks up in Consul. */
 export interface Discovery {
   /** Name of the service; its instances, and their nodes, are called NAME-1, NAME-2, …. */
@@ -40,8 +42,8 @@ export function dnsRules(services: readonly Discovery[]): string {
  */
 export function monitorRules(services: readonly Discovery[]): string {
   return rules(
-    ["service", "consul-esm", "write"],
-    ["key_prefix", "consul-esm/", "write"],
+    ["service", MONITOR_SERVICE, "write"],
+    ["key_prefix", `${MONITOR_SERVICE}/`, "write"],
     ["session_prefix", "client-", "write"],
     ["agent_prefix", "client-", "read"],
     ["node_prefix", "client-", "read"],

@@ -40,7 +40,8 @@ interface CatalogCheck {
 }
 
 const SHARES = `${MONITOR_SERVICE}/agents/`;
-const EXTERNAL = encodeURIComponent('"external-node" in Meta and Meta["external-node"] == "true"');
+/** Where the catalog has the external nodes. */
+export const EXTERNAL_NODES = `catalog/nodes?filter=${encodeURIComponent('"external-node" in Meta and Meta["external-node"] == "true"')}`;
 
 /** Reads what the monitors say of themselves, and how they divided the nodes; `stale` answers come without a leader, too. */
 export async function readMonitoring(ask: Ask, stale = false): Promise<Monitoring> {
@@ -48,7 +49,7 @@ export async function readMonitoring(ask: Ask, stale = false): Promise<Monitorin
   const [entries, shares, nodes, critical] = await Promise.all([
     ask(`health/service/${MONITOR_SERVICE}?${option}`) as Promise<HealthEntry[]>,
     readShares(ask, option),
-    ask(`catalog/nodes?filter=${EXTERNAL}&${option}`) as Promise<{ readonly Node: string }[]>,
+    ask(`${EXTERNAL_NODES}&${option}`) as Promise<{ readonly Node: string }[]>,
     ask(`health/state/critical?${option}`) as Promise<CatalogCheck[]>,
   ]);
   const passing = Object.fromEntries(

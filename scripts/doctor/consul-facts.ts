@@ -1,10 +1,8 @@
+import { setTimeout as sleep } from "node:timers/promises";
 import type { Autopilot } from "./voters";
 import type { Catalog } from "./registrations";
-import { setTimeout as sleep } from "node:timers/promises";
-import { readMonitoring, type Ask, type Monitoring } from "../monitoring";
+import { EXTERNAL_NODES, readMonitoring, type Ask, type Monitoring } from "../monitoring";
 import type { StackState } from "./state";
-
-export type { Ask };
 
 export async function readAutopilot(ask: Ask): Promise<Autopilot> {
   return (await ask("operator/autopilot/state")) as Autopilot;
@@ -40,9 +38,7 @@ export async function readMonitors(
 export async function readCatalog(ask: Ask, { services }: StackState): Promise<Catalog> {
   const names = [...new Set(services.map(({ name }) => name))];
   const [nodes, checks, ...listed] = await Promise.all([
-    ask(
-      `catalog/nodes?filter=${encodeURIComponent('"external-node" in Meta and Meta["external-node"] == "true"')}`,
-    ),
+    ask(EXTERNAL_NODES),
     ask("health/state/any"),
     ...names.map((name) => ask(`catalog/service/${name}`) as Promise<Catalog["services"]>),
   ]);

@@ -1,4 +1,5 @@
 import { physicalName } from "../../components/container";
+import { MONITOR_SERVICE } from "../../components/monitor-entry";
 import { endpointOptions } from "../../engine";
 import { containerProblem, type Container } from "./containers";
 import { found, type Finding, type Problem } from "./finding";
@@ -48,7 +49,7 @@ export function examineRegistrations(
   const stale = catalog.nodes.filter(({ Node }) => !state.nodes.some(({ name }) => name === Node));
   const failing = catalog.checks.filter(
     ({ Node, Status, ServiceName }) =>
-      Status !== "passing" && ServiceName !== "consul-esm" && !stale.some((one) => one.Node === Node),
+      Status !== "passing" && ServiceName !== MONITOR_SERVICE && !stale.some((one) => one.Node === Node),
   );
   return found(
     "registrations",
